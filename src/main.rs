@@ -1,0 +1,3 @@
+//! The `dinhdanh` program: a thin shell around the library.
+
+fn main() {}
