@@ -1,0 +1,94 @@
+//! Bearer tokens in requests and challenges in answers (RFC 6750, RFC 7617).
+
+use super::{Error, ErrorCode};
+use crate::base::Secret;
+
+/// Most bytes of an access token we read.
+const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+/// The `WWW-Authenticate` of a 401 at an endpoint of clients, whose `Authorization` header failed (RFC 6749 5.2).
+pub const BASIC_CHALLENGE: &str = r#"Basic realm="dinhdanh", charset="UTF-8""#;
+
+/// The `WWW-Authenticate` of an endpoint of bearer tokens: without an error when no token was sent (RFC 6750 3).
+/// Made of fixed texts; a description that could break out of its quotes is left out.
+pub fn challenge(error: Option<&Error>) -> String {
+    let mut text = r#"Bearer realm="dinhdanh""#.to_owned();
+    if let Some(error) = error {
+        text.push_str(&format!(r#", error="{}""#, error.code.as_str()));
+        if error.description.bytes().all(|b| (0x20..=0x7e).contains(&b) && b != b'"' && b != b'\\') {
+            text.push_str(&format!(r#", error_description="{}""#, error.description));
+        }
+        if error.code == ErrorCode::InsufficientScope {
+            text.push_str(r#", scope="openid""#);
+        }
+    }
+    text
+}
+
+/// Reads the token of an `Authorization` header (RFC 6750 2.1). Tokens in a body or address are not looked for (E8).
+///
+/// # Errors
+/// `None` inside: no token was sent, so the challenge names no error. Otherwise `invalid_request`.
+pub fn token(authorization: Option<&str>) -> Result<Secret, Option<Error>> {
+    let Some(header) = authorization else { return Err(None) };
+    let Some((scheme, token)) = header.split_once(' ') else { return Err(None) };
+    if !scheme.eq_ignore_ascii_case("Bearer") {
+        return Err(None);
+    }
+    let body = token.trim_end_matches('=');
+    let lawful = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+    if body.is_empty() || token.len() > MAX_TOKEN_BYTES || !body.bytes().all(lawful) {
+        let description = "The Authorization header does not hold a bearer token.";
+        return Err(Some(Error::new(ErrorCode::InvalidRequest, "bearer_malformed", description)));
+    }
+    Ok(Secret::from(token))
+}
+
+/// The refusal of an access token, whatever is wrong with it.
+pub const INVALID_TOKEN: Error =
+    Error::new(ErrorCode::InvalidToken, "access_token_refused", "The access token is malformed, expired or revoked.");
+
+/// The refusal of an access token without the scope the endpoint needs.
+pub const INSUFFICIENT_SCOPE: Error =
+    Error::new(ErrorCode::InsufficientScope, "scope_missing", "The access token does not carry the scope openid.");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_token_the_challenge_names_no_error() {
+        assert_eq!(challenge(None), r#"Bearer realm="dinhdanh""#);
+        for header in [None, Some("Basic eDp5"), Some("Bearer"), Some("")] {
+            assert_eq!(token(header), Err(None), "{header:?}");
+        }
+    }
+
+    #[test]
+    fn a_bearer_token_is_read_in_any_case_of_the_scheme() {
+        assert_eq!(token(Some("Bearer a.b-c_d")), Ok("a.b-c_d".into()));
+        assert_eq!(token(Some("bEARER abc==")), Ok("abc==".into()));
+    }
+
+    #[test]
+    fn k1_malformed_tokens_are_not_repeated() {
+        for header in
+            ["Bearer ", "Bearer  a", "Bearer a b", "Bearer a,b", "Bearer \"a\"", "Bearer a=b", "Bearer đ", "Bearer =="]
+        {
+            let Err(Some(error)) = token(Some(header)) else { panic!("{header}") };
+            assert_eq!(error.code, ErrorCode::InvalidRequest);
+        }
+        assert!(token(Some(&format!("Bearer {}", "a".repeat(MAX_TOKEN_BYTES + 1)))).is_err());
+    }
+
+    #[test]
+    fn challenges_quote_fixed_texts_only() {
+        assert_eq!(
+            challenge(Some(&INVALID_TOKEN)),
+            r#"Bearer realm="dinhdanh", error="invalid_token", error_description="The access token is malformed, expired or revoked.""#
+        );
+        assert!(challenge(Some(&INSUFFICIENT_SCOPE)).ends_with(r#", scope="openid""#));
+        let odd = Error { description: "x\", y=\"".into(), ..INVALID_TOKEN };
+        assert_eq!(challenge(Some(&odd)), r#"Bearer realm="dinhdanh", error="invalid_token""#);
+    }
+}

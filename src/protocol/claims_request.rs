@@ -1,0 +1,214 @@
+//! The `claims` parameter (OpenID Connect Core 5.5).
+
+use super::scope::ClaimName;
+use super::strict_json::{self, Limits};
+use super::{Error, ErrorCode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// K4, S4: `claims` → place → claim → `values` → value is depth 4.
+const LIMITS: Limits = Limits { depth: 4, values: 200 };
+/// Most acr values of one request.
+const MAX_ACR_VALUES: usize = 16;
+/// Most bytes of one acr value.
+const MAX_ACR_BYTES: usize = 256;
+
+/// What the `claims` parameter asks for, of what we know. Names we do not know are ignored, as 5.5 demands.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ClaimsRequest {
+    /// Claims asked for in the ID token; `true`: essential.
+    pub id_token: BTreeMap<ClaimName, bool>,
+    /// Claims asked for at the userinfo endpoint; `true`: essential.
+    pub userinfo: BTreeMap<ClaimName, bool>,
+    /// The acr asked for in the ID token.
+    pub acr: Option<AcrRequest>,
+    /// 5.5.1: only an answer about this subject is wanted.
+    pub subject: Option<String>,
+}
+
+/// An acr asked for by the `claims` parameter (5.5.1.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcrRequest {
+    /// When none of the values can be met, the answer is an error (P6).
+    pub essential: bool,
+    /// In order of preference. Never empty when essential.
+    pub values: Vec<String>,
+}
+
+impl ClaimsRequest {
+    /// Whether a claim was marked essential, in whichever place.
+    pub fn is_essential(&self, claim: ClaimName) -> bool {
+        [&self.id_token, &self.userinfo].into_iter().any(|place| place.get(&claim) == Some(&true))
+    }
+}
+
+fn malformed(description: &'static str) -> Error {
+    Error::new(ErrorCode::InvalidRequest, "claims_malformed", description)
+}
+
+/// Reads the `claims` parameter.
+///
+/// `value` and `values` are honoured for `acr` and `sub`, whose meaning 5.5.1 defines; for a person's data they are read
+/// for their form and otherwise ignored: an answer never tells whether a guess was right.
+///
+/// # Errors
+/// `invalid_request` for what is not JSON of 5.5, too deep, too large or holds a member twice.
+pub fn parse(text: &str) -> Result<ClaimsRequest, Error> {
+    let document = strict_json::parse_object(text, LIMITS)
+        .map_err(|_| malformed("claims is not one JSON object of moderate size without doubled members."))?;
+    let mut request = ClaimsRequest::default();
+    if let Some(id_token) = place(&document, "id_token")? {
+        for (name, wish) in id_token {
+            let wish = Wish::read(wish)?;
+            match name.as_str() {
+                "acr" => request.acr = Some(wish.into_acr()?),
+                "sub" => request.subject = wish.into_subject()?,
+                _ => request.id_token.extend(ClaimName::parse(name).map(|claim| (claim, wish.essential))),
+            }
+        }
+    }
+    if let Some(userinfo) = place(&document, "userinfo")? {
+        for (name, wish) in userinfo {
+            let wish = Wish::read(wish)?;
+            request.userinfo.extend(ClaimName::parse(name).map(|claim| (claim, wish.essential)));
+        }
+    }
+    Ok(request)
+}
+
+fn place<'a>(document: &'a Map<String, Value>, name: &str) -> Result<Option<&'a Map<String, Value>>, Error> {
+    match document.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(members)) => Ok(Some(members)),
+        Some(_) => Err(malformed("claims.id_token and claims.userinfo take objects.")),
+    }
+}
+
+/// One member: `null`, or `{essential, value, values}`.
+struct Wish<'a> {
+    essential: bool,
+    values: Vec<&'a Value>,
+}
+
+impl<'a> Wish<'a> {
+    fn read(wish: &'a Value) -> Result<Self, Error> {
+        let members = match wish {
+            Value::Null => return Ok(Self { essential: false, values: Vec::new() }),
+            Value::Object(members) => members,
+            _ => return Err(malformed("A claim takes null or an object.")),
+        };
+        let essential = match members.get("essential") {
+            None => false,
+            Some(Value::Bool(essential)) => *essential,
+            Some(_) => return Err(malformed("essential takes true or false.")),
+        };
+        let values = match (members.get("value"), members.get("values")) {
+            (None, None) => Vec::new(),
+            (Some(value), None) => vec![value],
+            (None, Some(Value::Array(values))) if !values.is_empty() => values.iter().collect(),
+            (None, Some(_)) => return Err(malformed("values takes a list that is not empty.")),
+            (Some(_), Some(_)) => return Err(malformed("A claim takes value or values, not both.")),
+        };
+        Ok(Self { essential, values })
+    }
+
+    /// An essential acr without values asks that some acr be stated, which every ID token does.
+    fn into_acr(self) -> Result<AcrRequest, Error> {
+        let values = texts(&self.values, MAX_ACR_BYTES)?;
+        if values.len() > MAX_ACR_VALUES {
+            return Err(malformed("There are more than 16 acr values."));
+        }
+        Ok(AcrRequest { essential: self.essential && !values.is_empty(), values })
+    }
+
+    fn into_subject(self) -> Result<Option<String>, Error> {
+        let mut subjects = texts(&self.values, 255)?.into_iter();
+        match (subjects.next(), subjects.next()) {
+            (subject, None) => Ok(subject),
+            _ => Err(malformed("Only one sub can be asked for.")),
+        }
+    }
+}
+
+fn texts(values: &[&Value], max_bytes: usize) -> Result<Vec<String>, Error> {
+    let text =
+        |value: &&Value| value.as_str().filter(|text| !text.is_empty() && text.len() <= max_bytes).map(str::to_owned);
+    let read: Option<Vec<String>> = values.iter().map(text).collect();
+    read.ok_or_else(|| malformed("A value of acr or sub is not a text of moderate length."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::error::tests::is_lawful;
+
+    #[test]
+    fn reads_places_essential_and_null() {
+        let request = parse(
+            r#"{"userinfo":{"name":{"essential":true},"email":null,"nickname":{"essential":true}},
+                "id_token":{"birthdate":{"essential":false},"acr":{"essential":true,"values":["a","b"]},"sub":{"value":"x"}}}"#,
+        )
+        .unwrap();
+        assert_eq!(request.userinfo, BTreeMap::from([(ClaimName::Name, true), (ClaimName::Email, false)]));
+        assert_eq!(request.id_token, BTreeMap::from([(ClaimName::Birthdate, false)]));
+        assert_eq!(request.acr, Some(AcrRequest { essential: true, values: vec!["a".into(), "b".into()] }));
+        assert_eq!(request.subject.as_deref(), Some("x"));
+        assert!(request.is_essential(ClaimName::Name) && !request.is_essential(ClaimName::Email));
+    }
+
+    #[test]
+    fn acr_takes_one_value_or_none() {
+        let acr = |text: &str| parse(&format!(r#"{{"id_token":{{"acr":{text}}}}}"#)).unwrap().acr.unwrap();
+        assert_eq!(acr(r#"{"value":"x"}"#), AcrRequest { essential: false, values: vec!["x".into()] });
+        assert_eq!(acr("null"), AcrRequest { essential: false, values: vec![] });
+        assert_eq!(acr(r#"{"essential":true}"#), AcrRequest { essential: false, values: vec![] });
+    }
+
+    #[test]
+    fn p6_an_acr_of_the_userinfo_place_is_no_acr_request() {
+        assert_eq!(
+            parse(r#"{"userinfo":{"acr":{"essential":true,"values":["x"]}}}"#).unwrap(),
+            ClaimsRequest::default()
+        );
+    }
+
+    #[test]
+    fn h3_protocol_members_are_not_claims_that_can_be_asked_for() {
+        let request = parse(r#"{"id_token":{"iss":null,"aud":null,"exp":null,"amr":null,"roles":null}}"#).unwrap();
+        assert_eq!(request, ClaimsRequest::default());
+    }
+
+    #[test]
+    fn k4_s4_malformed_deep_large_and_doubled_are_refused() {
+        let many: Vec<String> = (0..300).map(|i| format!(r#""c{i}":null"#)).collect();
+        let acrs = vec![r#""a""#; 17].join(",");
+        for text in [
+            "",
+            "null",
+            "[]",
+            "{",
+            r#"{"id_token":[]}"#,
+            r#"{"id_token":"x"}"#,
+            r#"{"id_token":{"name":true}}"#,
+            r#"{"id_token":{"name":{"essential":"true"}}}"#,
+            r#"{"id_token":{"name":{"essential":null}}}"#,
+            r#"{"id_token":{"name":{"value":"a","values":["a"]}}}"#,
+            r#"{"id_token":{"acr":{"values":[]}}}"#,
+            r#"{"id_token":{"acr":{"values":"x"}}}"#,
+            r#"{"id_token":{"acr":{"values":[1]}}}"#,
+            r#"{"id_token":{"acr":{"value":""}}}"#,
+            r#"{"id_token":{"sub":{"values":["a","b"]}}}"#,
+            r#"{"id_token":{},"id_token":{}}"#,
+            r#"{"id_token":{"name":null,"name":{"essential":true}}}"#,
+            r#"{"id_token":{"name":{"values":[[[]]]}}}"#,
+            &"[".repeat(8_000),
+            &format!(r#"{{"userinfo":{{{}}}}}"#, many.join(",")),
+            &format!(r#"{{"id_token":{{"acr":{{"values":[{acrs}]}}}}}}"#),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert_eq!(error.code, ErrorCode::InvalidRequest, "{text}");
+            assert!(is_lawful(&error.description));
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! The rules of registration.
+
+use super::{ApplicationType, AuthenticationMethod, ClientMetadata, GrantType, Sharing};
+use crate::protocol::scope::{self, ScopeSet};
+use crate::protocol::strict_json::{self, Limits};
+use crate::protocol::{Error, ErrorCode, uri};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use url::Url;
+
+/// What the installation lets clients register.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RegistrationPolicy {
+    /// Web clients may use `http` on 127.0.0.1 and [::1]: demo and tests only.
+    pub allow_loopback_http: bool,
+}
+
+/// Every member and what it takes: for hints, and so that an unknown one is found.
+const MEMBERS: &[(&str, &str)] = &[
+    ("redirect_uris", "a list of exact addresses"),
+    ("client_name", "a text"),
+    ("client_name#vi", "a text"),
+    ("client_name#en", "a text"),
+    ("token_endpoint_auth_method", "private_key_jwt, client_secret_basic, client_secret_post or none"),
+    ("grant_types", "a list of authorization_code, refresh_token, client_credentials"),
+    ("response_types", "the list [code]"),
+    ("scope", "scopes parted by spaces"),
+    ("jwks", "a JWK set"),
+    ("jwks_uri", "nothing in this version: inline jwks only"),
+    ("application_type", "web or native"),
+    ("subject_type", "pairwise"),
+    ("sector_identifier_uri", "an https address"),
+    ("id_token_signed_response_alg", "ES256, RS256, PS256 or EdDSA"),
+    ("userinfo_signed_response_alg", "ES256, RS256, PS256 or EdDSA"),
+    ("token_endpoint_auth_signing_alg", "ES256, RS256, PS256 or EdDSA"),
+    ("default_max_age", "whole seconds"),
+    ("require_auth_time", "true or false"),
+    ("default_acr_values", "a list of acr values"),
+    ("post_logout_redirect_uris", "a list of exact addresses"),
+    ("backchannel_logout_uri", "an https address"),
+    ("backchannel_logout_session_required", "true or false"),
+    ("logo_uri", "an https address"),
+    ("client_uri", "an https address"),
+    ("contacts", "a list of texts"),
+    ("policy_uri", "an https address"),
+    ("tos_uri", "an https address"),
+    ("access_token_signed_response_alg", "ES256, RS256, PS256 or EdDSA"),
+    ("require_pkce", "true or false; false for confidential clients only"),
+    ("minimum_authentication_level", "1, 2, 3 or 4"),
+    ("minimum_identity_level", "0, 1 or 2"),
+    ("sharing", "an object with claims, purpose {vi, en}, legal_basis, basis_kind (consent or law) and term_days"),
+    ("audience", "a list of resource identifiers"),
+];
+
+const SHARING_MEMBERS: &[&str] = &["claims", "purpose", "legal_basis", "basis_kind", "term_days"];
+
+const LIMITS: Limits = Limits { depth: 6, values: 1_000 };
+const MAX_URIS: usize = 50;
+const MAX_NAME_CHARS: usize = 200;
+const MAX_TEXT_CHARS: usize = 2_000;
+/// Ten years.
+const MAX_TERM_DAYS: u32 = 3_650;
+
+type Rule = fn(&ClientMetadata, RegistrationPolicy) -> Result<(), Error>;
+
+const RULES: &[Rule] =
+    &[names, grants, redirect_uris, public_clients, keys, levels, acr_values, scopes, web_addresses, audience, sharing];
+
+fn invalid(reason: &'static str, description: impl Into<Cow<'static, str>>) -> Error {
+    Error { code: ErrorCode::InvalidClientMetadata, reason, description: description.into() }
+}
+
+pub(super) fn parse(json: &str) -> Result<ClientMetadata, Error> {
+    let members = strict_json::parse_object(json, LIMITS)
+        .map_err(|_| invalid("metadata_not_json", "The metadata is not one JSON object without doubled members."))?;
+    if let Some(unknown) = members.keys().find(|name| !MEMBERS.iter().any(|(known, _)| known == name)) {
+        return Err(unknown_member(unknown));
+    }
+    if let Some(sharing) = members.get("sharing")
+        && !(has_only(sharing, SHARING_MEMBERS)
+            && sharing.get("purpose").is_none_or(|purpose| has_only(purpose, &["vi", "en"])))
+    {
+        return Err(invalid("unknown_sharing_member", "sharing or sharing.purpose holds an unknown member."));
+    }
+    serde_json::from_value(Value::Object(members.clone())).map_err(|_| wrong_member(&members))
+}
+
+fn has_only(value: &Value, known: &[&str]) -> bool {
+    value.as_object().is_none_or(|members| members.keys().all(|name| known.contains(&name.as_str())))
+}
+
+/// Names the known member nearest to an unknown one; the unknown one itself is not repeated (K1).
+fn unknown_member(unknown: &str) -> Error {
+    let nearest = MEMBERS
+        .iter()
+        .map(|(known, _)| (strsim::jaro_winkler(unknown, known), known))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    invalid(
+        "unknown_metadata_member",
+        match nearest {
+            Some((_, known)) => Cow::Owned(format!("A member is unknown. The nearest known name is {known}.")),
+            None => Cow::Borrowed("A member is unknown, and no known name is near it."),
+        },
+    )
+}
+
+/// Finds the member that does not read, by reading each alone.
+fn wrong_member(members: &Map<String, Value>) -> Error {
+    let wrong = MEMBERS.iter().find(|(name, _)| {
+        members.get(*name).is_some_and(|value| {
+            let alone = Map::from_iter([((*name).to_owned(), value.clone())]);
+            serde_json::from_value::<ClientMetadata>(Value::Object(alone)).is_err()
+        })
+    });
+    invalid(
+        "wrong_metadata_member",
+        match wrong {
+            Some((name, takes)) => Cow::Owned(format!("The member {name} takes {takes}.")),
+            None => Cow::Borrowed("The metadata cannot be read."),
+        },
+    )
+}
+
+pub(super) fn validate(mut metadata: ClientMetadata, policy: RegistrationPolicy) -> Result<ClientMetadata, Error> {
+    if !metadata.grant_types.contains(&GrantType::AuthorizationCode) {
+        // RFC 7591 2.1: response types belong to the code grant; `code` is only the default of a member left out.
+        metadata.response_types.clear();
+    }
+    if metadata.scope.is_empty() && metadata.grant_types.contains(&GrantType::AuthorizationCode) {
+        metadata.scope = ScopeSet::parse(scope::OPENID).unwrap_or_default();
+    }
+    RULES.iter().try_for_each(|rule| rule(&metadata, policy))?;
+    Ok(metadata)
+}
+
+fn names(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
+    let names = [&metadata.client_name, &metadata.client_name_vi, &metadata.client_name_en];
+    if names.iter().all(|name| name.is_none()) {
+        return Err(invalid("client_name_missing", "client_name is missing: people must see whom they sign in to."));
+    }
+    if names.into_iter().flatten().any(|name| !is_plain_text(name, MAX_NAME_CHARS)) {
+        return Err(invalid(
+            "client_name_malformed",
+            "A client_name is empty, longer than 200 characters or holds control characters.",
+        ));
+    }
+    if metadata.contacts.len() > MAX_URIS || metadata.contacts.iter().any(|c| !is_plain_text(c, MAX_NAME_CHARS)) {
+        return Err(invalid(
+            "contacts_malformed",
+            "A contact is empty, longer than 200 characters or holds control characters.",
+        ));
+    }
+    Ok(())
+}
+
+/// Non-empty, bounded, and without control, direction or invisible characters that make one name look like another.
+fn is_plain_text(text: &str, max_chars: usize) -> bool {
+    let disturbing = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
+    !text.trim().is_empty() && text.chars().count() <= max_chars && !text.contains(disturbing)
+}
+
+/// RFC 7591 2.1: grants and response types that fit together.
+fn grants(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
+    let has = |grant| metadata.grant_types.contains(&grant);
+    if metadata.grant_types.is_empty() {
+        return Err(invalid("no_grant_types", "grant_types is empty."));
+    }
+    if has(GrantType::RefreshToken) && !has(GrantType::AuthorizationCode) {
+        return Err(invalid("refresh_without_code", "refresh_token needs authorization_code in grant_types."));
+    }
+    if has(GrantType::AuthorizationCode) && metadata.response_types.is_empty() {
+        return Err(invalid("no_response_types", "authorization_code needs code in response_types."));
+    }
+    Ok(())
+}
+
+/// A3, A4, A5, A8: exact addresses with a scheme that leads to the client and nowhere else.
+fn redirect_uris(metadata: &ClientMetadata, policy: RegistrationPolicy) -> Result<(), Error> {
+    let bad = |reason, description: &'static str| Error::new(ErrorCode::InvalidRedirectUri, reason, description);
+    let both = [&metadata.redirect_uris, &metadata.post_logout_redirect_uris];
+    if both.iter().any(|list| list.len() > MAX_URIS) {
+        return Err(bad("too_many_redirect_uris", "There are more than 50 addresses."));
+    }
+    let uses_code = metadata.grant_types.contains(&GrantType::AuthorizationCode);
+    if uses_code && metadata.redirect_uris.is_empty() {
+        return Err(bad("no_redirect_uris", "redirect_uris is empty: authorization_code needs at least one address."));
+    }
+    if !uses_code && !metadata.redirect_uris.is_empty() {
+        return Err(bad("redirect_uris_unused", "redirect_uris without authorization_code in grant_types."));
+    }
+    for text in both.into_iter().flatten() {
+        let fault = |fault: uri::UriFault| bad("redirect_uri_refused", fault.description());
+        let url = uri::parse_exact(text).map_err(fault)?;
+        let native = metadata.application_type == ApplicationType::Native;
+        let allowed = url.scheme() == "https"
+            || (native && uri::is_loopback_http(&url))
+            || (policy.allow_loopback_http && uri::is_local_http(&url))
+            || (native && uri::is_private_use(&url));
+        if !allowed {
+            return Err(fault(uri::UriFault::Scheme));
+        }
+    }
+    Ok(())
+}
+
+/// RFC 9700 2.1.1, RFC 6749 4.4: a client that holds no credential binds its codes, and has no grant of its own.
+fn public_clients(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
+    if !metadata.is_public() {
+        return Ok(());
+    }
+    if !metadata.require_pkce {
+        return Err(invalid("public_without_pkce", "A public client needs PKCE: require_pkce must be true."));
+    }
+    if metadata.grant_types.contains(&GrantType::ClientCredentials) {
+        return Err(invalid("public_client_credentials", "A public client cannot use client_credentials."));
+    }
+    Ok(())
+}
+
+/// Keys are registered inline, so that nothing is fetched from an address a client chose (G1).
+fn keys(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
+    if metadata.jwks_uri.is_some() {
+        return Err(invalid("jwks_uri_unsupported", "jwks_uri is not supported in this version: inline jwks only."));
+    }
+    if metadata.token_endpoint_auth_method == AuthenticationMethod::PrivateKeyJwt && metadata.jwks.is_none() {
+        return Err(invalid("jwks_missing", "private_key_jwt needs jwks."));
+    }
+    let Some(jwks) = &metadata.jwks else { return Ok(()) };
+    let malformed = || {
+        invalid("jwks_malformed", "jwks must be an object with a list of 1 to 10 public keys of type EC, RSA or OKP.")
+    };
+    let keys = jwks.get("keys").and_then(Value::as_array).ok_or_else(malformed)?;
+    if keys.is_empty() || keys.len() > 10 {
+        return Err(malformed());
+    }
+    for key in keys {
+        let kty = key.get("kty").and_then(Value::as_str);
+        if !matches!(kty, Some("EC" | "RSA" | "OKP")) {
+            return Err(malformed());
+        }
+        if ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].into_iter().any(|member| key.get(member).is_some()) {
+            return Err(invalid(
+                "jwks_private",
+                "jwks holds a private key. Make a new key pair and send the public part only.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn levels(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
+    if !(1..=4).contains(&metadata.minimum_authentication_level) {
+        return Err(invalid("authentication_level_range", "minimum_authentication_level takes 1, 2, 3 or 4."));
+    }
+    if metadata.minimum_identity_level > 2 {
+        return Err(invalid("identity_level_range", "minimum_identity_level takes 0, 1 or 2."));
+    }
+    Ok(())
+}
+
+fn acr_values(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
+    let lawful = |acr: &String| !acr.is_empty() && acr.len() <= 256 && acr.bytes().all(|b| b.is_ascii_graphic());
+    if metadata.default_acr_values.len() > 16 || !metadata.default_acr_values.iter().all(lawful) {
+        return Err(invalid("default_acr_values_malformed", "default_acr_values takes at most 16 acr values."));
+    }
+    Ok(())
+}
+
+fn scopes(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
+    let uses_code = metadata.grant_types.contains(&GrantType::AuthorizationCode);
+    if uses_code && !metadata.scope.contains(scope::OPENID) {
+        return Err(invalid("scope_without_openid", "scope must hold openid for a client with authorization_code."));
+    }
+    if !uses_code && metadata.scope.iter().any(|name| scope::PERSON_SCOPES.contains(&name)) {
+        return Err(invalid(
+            "person_scope_without_person",
+            "scope holds one that needs a person, but no grant signs one in.",
+        ));
+    }
+    if metadata.scope.contains(scope::OFFLINE_ACCESS) && !metadata.grant_types.contains(&GrantType::RefreshToken) {
+        return Err(invalid("offline_without_refresh", "offline_access needs refresh_token in grant_types."));
+    }
+    Ok(())
+}
+
+fn web_addresses(metadata: &ClientMetadata, policy: RegistrationPolicy) -> Result<(), Error> {
+    let addresses = [
+        ("logo_uri", &metadata.logo_uri),
+        ("client_uri", &metadata.client_uri),
+        ("policy_uri", &metadata.policy_uri),
+        ("tos_uri", &metadata.tos_uri),
+        ("backchannel_logout_uri", &metadata.backchannel_logout_uri),
+        ("sector_identifier_uri", &metadata.sector_identifier_uri),
+    ];
+    for (name, text) in addresses {
+        let Some(text) = text else { continue };
+        let url = uri::parse_web(text, policy.allow_loopback_http);
+        url.map_err(|fault| {
+            invalid("address_refused", format!("The member {name} is refused. {}", fault.description()))
+        })?;
+    }
+    // The sector is only fixed when the identifier is known, but whether there is one shows here.
+    sector(metadata, "").map(|_| ())
+}
+
+fn audience(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
+    let lawful = |name: &String| {
+        !name.is_empty() && name.len() <= 256 && name.bytes().all(|b| b.is_ascii_graphic()) && !name.contains('#')
+    };
+    if metadata.audience.len() > 20 || !metadata.audience.iter().all(lawful) {
+        return Err(invalid(
+            "audience_malformed",
+            "audience takes at most 20 resource identifiers without a fragment.",
+        ));
+    }
+    // RFC 9068 2.2: an access token always says whom it is for.
+    Ok(())
+}
+
+/// Decree 47/2020 art. 38 (fields of a sharing agreement): named claims, purpose, basis and a term.
+fn sharing(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
+    let Some(Sharing { claims, purpose, legal_basis, term_days, .. }) = &metadata.sharing else { return Ok(()) };
+    let distinct: BTreeSet<_> = claims.iter().collect();
+    if claims.is_empty() || distinct.len() != claims.len() {
+        return Err(invalid("sharing_claims", "sharing.claims must name each claim once, and at least one."));
+    }
+    if ![&purpose.vi, &purpose.en, legal_basis].into_iter().all(|text| is_plain_text(text, MAX_TEXT_CHARS)) {
+        return Err(invalid("sharing_texts", "sharing needs purpose.vi, purpose.en and legal_basis as plain texts."));
+    }
+    if !(1..=MAX_TERM_DAYS).contains(term_days) {
+        return Err(invalid("sharing_term", "sharing.term_days takes 1 to 3650."));
+    }
+    Ok(())
+}
+
+pub(super) fn sector(metadata: &ClientMetadata, client_id: &str) -> Result<String, Error> {
+    let several = || {
+        invalid(
+            "sector_unclear",
+            "The redirect addresses lie on several hosts: give a sector_identifier_uri on the host of the agency.",
+        )
+    };
+    let host = |text: &String| {
+        uri::parse_exact(text).ok().filter(|url| !uri::is_loopback_http(url)).and_then(|url| https_host(&url))
+    };
+    if let Some(given) = &metadata.sector_identifier_uri {
+        return host(given).ok_or_else(|| invalid("sector_refused", "sector_identifier_uri must be an https address."));
+    }
+    let hosts: BTreeSet<String> = metadata.redirect_uris.iter().filter_map(host).collect();
+    let mut hosts = hosts.into_iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(only), None) => Ok(only),
+        (Some(_), Some(_)) => Err(several()),
+        // A colon cannot be part of a host name, so no host can be taken for a client or the reverse.
+        (None, _) => Ok(format!("client:{client_id}")),
+    }
+}
+
+fn https_host(url: &Url) -> Option<String> {
+    if url.scheme() == "https" { url.host_str().map(str::to_owned) } else { None }
+}
+
+/// Whether a text can be a client identifier: 3 to 40 of `A-Z a-z 0-9 . _ -`, and not of the shape of a UUID, so that it
+/// can never be read as some person's subject (RFC 9700 2.6, 4.15).
+///
+/// # Errors
+/// `invalid_client_metadata`.
+pub fn check_client_id(client_id: &str) -> Result<(), Error> {
+    let lawful = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    if !(3..=40).contains(&client_id.len()) || !client_id.bytes().all(lawful) {
+        return Err(invalid(
+            "client_id_malformed",
+            "client_id takes 3 to 40 letters, digits, dots, hyphens or underscores.",
+        ));
+    }
+    if uuid::Uuid::parse_str(client_id).is_ok() {
+        return Err(invalid("client_id_like_subject", "client_id must not have the form of a UUID."));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "registration_tests.rs"]
+mod tests;

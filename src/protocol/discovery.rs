@@ -1,0 +1,189 @@
+//! What this provider says about itself (OpenID Connect Discovery 1.0 section 3, RFC 8414 2): only what is true.
+
+use super::SigningAlgorithm;
+use super::authorize::{Prompt, ResponseMode};
+use super::client::{AuthenticationMethod, GrantType};
+use super::scope::{self, ClaimName};
+use serde_json::{Value, json};
+
+/// Paths below the issuer.
+pub mod path {
+    /// OpenID Connect Discovery 1.0 section 4.
+    pub const DISCOVERY: &str = "/.well-known/openid-configuration";
+    /// JWK set.
+    pub const JWKS: &str = "/jwks";
+    /// Authorization endpoint.
+    pub const AUTHORIZE: &str = "/authorize";
+    /// Token endpoint.
+    pub const TOKEN: &str = "/token";
+    /// Userinfo endpoint.
+    pub const USERINFO: &str = "/userinfo";
+    /// Introspection endpoint (RFC 7662).
+    pub const INTROSPECT: &str = "/introspect";
+    /// Revocation endpoint (RFC 7009).
+    pub const REVOKE: &str = "/revoke";
+    /// End-session endpoint (OpenID Connect RP-Initiated Logout 1.0).
+    pub const LOGOUT: &str = "/logout";
+}
+
+/// The issuer and what lies below it. Comes from configuration only, never from a request (J1, J2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoints {
+    issuer: String,
+}
+
+impl Endpoints {
+    /// Below this issuer, which is kept as written: it is compared byte for byte everywhere.
+    pub fn new(issuer: impl Into<String>) -> Self {
+        Self { issuer: issuer.into() }
+    }
+
+    /// The issuer identifier.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The address of one of [`path`].
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer.trim_end_matches('/'))
+    }
+}
+
+/// What this installation can do, from configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Every acr value that can be reached, the weakest first.
+    pub acr_values: Vec<String>,
+    /// Other spellings of acr values accepted in requests.
+    pub acr_aliases: Vec<String>,
+    /// Algorithms there are keys for.
+    pub signing_algorithms: Vec<SigningAlgorithm>,
+    /// Languages there are pages in, as primary subtags: `vi`, `en`.
+    pub ui_locales: Vec<String>,
+}
+
+impl Capabilities {
+    /// Whether an acr value may be asked for.
+    pub fn knows_acr(&self, acr: &str) -> bool {
+        self.acr_values.iter().chain(&self.acr_aliases).any(|known| known == acr)
+    }
+}
+
+/// The metadata document.
+pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
+    let algorithms: Vec<&str> = capabilities.signing_algorithms.iter().map(|a| a.as_str()).collect();
+    let assertion_algorithms: Vec<&str> = SigningAlgorithm::ALL.iter().map(|a| a.as_str()).collect();
+    let methods = AuthenticationMethod::ALL.map(AuthenticationMethod::as_str);
+    let confidential: Vec<&str> = methods.iter().copied().filter(|method| *method != "none").collect();
+    let claims: Vec<&str> = [
+        "sub",
+        "iss",
+        "aud",
+        "exp",
+        "iat",
+        "auth_time",
+        "nonce",
+        "acr",
+        "amr",
+        "sid",
+        "identity_level",
+        "authentication_level",
+    ]
+    .into_iter()
+    .chain(ClaimName::ALL.iter().map(|claim| claim.as_str()))
+    .collect();
+    json!({
+        "issuer": endpoints.issuer(),
+        "authorization_endpoint": endpoints.url(path::AUTHORIZE),
+        "token_endpoint": endpoints.url(path::TOKEN),
+        "userinfo_endpoint": endpoints.url(path::USERINFO),
+        "introspection_endpoint": endpoints.url(path::INTROSPECT),
+        "revocation_endpoint": endpoints.url(path::REVOKE),
+        "end_session_endpoint": endpoints.url(path::LOGOUT),
+        "jwks_uri": endpoints.url(path::JWKS),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ResponseMode::ALL.map(ResponseMode::as_str),
+        "grant_types_supported": [GrantType::AuthorizationCode.as_str(), GrantType::RefreshToken.as_str(), GrantType::ClientCredentials.as_str()],
+        "code_challenge_methods_supported": ["S256"],
+        "subject_types_supported": ["pairwise"],
+        "scopes_supported": scope::PERSON_SCOPES,
+        "claims_supported": claims,
+        "claim_types_supported": ["normal"],
+        "claims_parameter_supported": true,
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
+        "acr_values_supported": capabilities.acr_values,
+        "prompt_values_supported": Prompt::ALL.map(Prompt::as_str),
+        "display_values_supported": ["page"],
+        "ui_locales_supported": capabilities.ui_locales,
+        "id_token_signing_alg_values_supported": algorithms,
+        "userinfo_signing_alg_values_supported": algorithms,
+        "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
+        "introspection_endpoint_auth_methods_supported": confidential,
+        "introspection_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
+        "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
+        "authorization_response_iss_parameter_supported": true,
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn capabilities() -> Capabilities {
+        Capabilities {
+            acr_values: vec!["urn:dinhdanh:acr:1".into(), "urn:dinhdanh:acr:2".into()],
+            acr_aliases: vec!["LoA1".into(), "LoA2".into()],
+            signing_algorithms: SigningAlgorithm::ALL.to_vec(),
+            ui_locales: vec!["vi".into(), "en".into()],
+        }
+    }
+
+    #[test]
+    fn j2_every_address_lies_below_the_configured_issuer() {
+        for issuer in ["https://id.example", "https://id.example/"] {
+            let document = document(&Endpoints::new(issuer), &capabilities());
+            assert_eq!(document["issuer"], issuer);
+            let members = document.as_object().unwrap().iter();
+            let addresses: Vec<&str> = members
+                .filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri")
+                .filter_map(|(_, v)| v.as_str())
+                .collect();
+            assert_eq!(addresses.len(), 7);
+            assert!(
+                addresses.iter().all(|url| url.starts_with("https://id.example/") && !url[8..].contains("//")),
+                "{addresses:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn h5_says_the_truth_about_what_there_is_not() {
+        let document = document(&Endpoints::new("https://id.example"), &capabilities());
+        assert_eq!(document["response_types_supported"], json!(["code"]));
+        assert_eq!(document["response_modes_supported"], json!(["query", "form_post"]));
+        assert_eq!(document["code_challenge_methods_supported"], json!(["S256"]));
+        assert_eq!(document["subject_types_supported"], json!(["pairwise"]));
+        assert_eq!(document["request_parameter_supported"], false);
+        assert_eq!(document["request_uri_parameter_supported"], false);
+        let text = document.to_string();
+        for absent in ["password", "implicit", "\"token\"", "fragment", "HS256", "registration_endpoint"] {
+            assert!(!text.contains(absent), "{absent}");
+        }
+        // The document describes what it is given: fewer keys, fewer algorithms.
+        let few = Capabilities { signing_algorithms: vec![SigningAlgorithm::ES256], ..capabilities() };
+        let document = super::document(&Endpoints::new("https://id.example"), &few);
+        assert_eq!(document["id_token_signing_alg_values_supported"], json!(["ES256"]));
+    }
+
+    #[test]
+    fn nobody_introspects_without_authentication() {
+        let document = document(&Endpoints::new("https://id.example"), &capabilities());
+        let methods = document["introspection_endpoint_auth_methods_supported"].as_array().unwrap();
+        assert!(!methods.contains(&json!("none")) && methods.len() == 3);
+    }
+}

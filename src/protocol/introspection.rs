@@ -1,0 +1,128 @@
+//! Who may ask about a token, and what they hear (RFC 7662); what may be revoked (RFC 7009).
+
+use super::client::Client;
+use super::jwt_claims::{Authentication, audience_value, put_authentication};
+use super::scope::ScopeSet;
+use crate::base::Timestamp;
+use serde_json::{Map, Value, json};
+
+/// What is known of a token that is active.
+#[derive(Debug, Clone)]
+pub struct ActiveToken<'a> {
+    /// Our issuer.
+    pub issuer: &'a str,
+    /// Whose token it is.
+    pub client_id: &'a str,
+    /// The subject as that client knows it; for client credentials the client itself.
+    pub subject: &'a str,
+    /// Whom the token is for.
+    pub audience: &'a [String],
+    /// What it carries.
+    pub scope: &'a ScopeSet,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// Identifier, for an access token.
+    pub jti: Option<&'a str>,
+    /// How the person signed in; `None` for client credentials.
+    pub authentication: Option<&'a Authentication>,
+}
+
+/// Whether a client may ask about a token: a confidential one, about a token of its own or one that names it as audience
+/// (RFC 7662 2.1, 4). Whoever may not hears "inactive", as of a token that does not exist.
+pub fn may_introspect(client: &Client, token_client_id: &str, audience: &[String]) -> bool {
+    !client.disabled
+        && !client.is_public()
+        && (client.client_id == token_client_id || audience.contains(&client.client_id))
+}
+
+/// Whether a client may revoke a token: its own only (RFC 7009 2.1). Public clients may, too.
+pub fn may_revoke(client: &Client, token_client_id: &str) -> bool {
+    client.client_id == token_client_id
+}
+
+/// RFC 7662 2.2: nothing more is said of a token that is not active.
+pub fn inactive() -> Value {
+    json!({ "active": false })
+}
+
+/// RFC 7662 2.2.
+pub fn active(token: &ActiveToken<'_>) -> Value {
+    let mut answer = Map::new();
+    answer.insert("active".into(), true.into());
+    answer.insert("iss".into(), token.issuer.into());
+    answer.insert("sub".into(), token.subject.into());
+    answer.insert("client_id".into(), token.client_id.into());
+    answer.insert("aud".into(), audience_value(token.audience));
+    answer.insert("scope".into(), token.scope.to_string().into());
+    answer.insert("iat".into(), token.issued_at.seconds().into());
+    answer.insert("exp".into(), token.expires_at.seconds().into());
+    if let Some(jti) = token.jti {
+        answer.insert("jti".into(), jti.into());
+        answer.insert("token_type".into(), "Bearer".into());
+    }
+    if let Some(authentication) = token.authentication {
+        put_authentication(&mut answer, authentication);
+    }
+    Value::Object(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::client::AuthenticationMethod;
+    use crate::protocol::client::tests::client_with;
+
+    #[test]
+    fn only_the_tokens_client_or_audience_may_introspect() {
+        let mut portal = client_with(|_| {});
+        assert!(may_introspect(&portal, "portal", &[]));
+        assert!(may_introspect(&portal, "other", &["https://api.example".into(), "portal".into()]));
+        for audience in [vec![], vec!["portal2".to_owned()], vec!["https://dichvucong.example".to_owned()]] {
+            assert!(!may_introspect(&portal, "other", &audience), "{audience:?}");
+        }
+        portal.disabled = true;
+        assert!(!may_introspect(&portal, "portal", &[]));
+    }
+
+    #[test]
+    fn a_public_client_may_not_introspect_even_its_own() {
+        let app = client_with(|m| m.token_endpoint_auth_method = AuthenticationMethod::None);
+        assert!(!may_introspect(&app, "portal", &["portal".into()]));
+        assert!(may_revoke(&app, "portal") && !may_revoke(&app, "other"));
+    }
+
+    #[test]
+    fn an_inactive_token_has_one_member() {
+        assert_eq!(inactive(), json!({ "active": false }));
+    }
+
+    #[test]
+    fn an_active_token_says_whose_and_how_strong() {
+        let authentication = Authentication::sample();
+        let token = ActiveToken {
+            issuer: "https://id.example",
+            client_id: "portal",
+            subject: "sub-1",
+            audience: &["portal".into()],
+            scope: &ScopeSet::parse("openid profile").unwrap(),
+            issued_at: Timestamp::from_seconds(100),
+            expires_at: Timestamp::from_seconds(700),
+            jti: Some("j"),
+            authentication: Some(&authentication),
+        };
+        let answer = active(&token);
+        assert_eq!(
+            answer,
+            json!({
+                "active": true, "iss": "https://id.example", "sub": "sub-1", "client_id": "portal", "aud": "portal",
+                "scope": "openid profile", "iat": 100, "exp": 700, "jti": "j", "token_type": "Bearer",
+                "auth_time": 90, "acr": "urn:dinhdanh:acr:2", "amr": ["otp", "pwd"],
+                "authentication_level": 2, "identity_level": 1,
+            })
+        );
+        let refresh = active(&ActiveToken { jti: None, authentication: None, ..token });
+        assert!(refresh.get("token_type").is_none() && refresh.get("acr").is_none());
+    }
+}

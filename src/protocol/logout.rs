@@ -1,0 +1,202 @@
+//! Sign-out asked for by a portal (OpenID Connect RP-Initiated Logout 1.0).
+
+use super::client::Client;
+use super::jwt_claims::IdTokenHint;
+use super::redirect_uri::{self, ProvedRedirect};
+use super::response::with_query;
+use super::{Error, ErrorCode, Parameters, jws};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+const MAX_STATE_BYTES: usize = 2_048;
+
+/// A logout request, read but not judged.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LogoutRequest {
+    /// An ID token of ours, unverified.
+    pub id_token_hint: Option<String>,
+    /// Who asks.
+    pub client_id: Option<String>,
+    /// Where the person wants to go after.
+    pub post_logout_redirect_uri: Option<String>,
+    /// Goes back as it came.
+    pub state: Option<String>,
+    /// Languages, as sent.
+    pub ui_locales: Option<String>,
+}
+
+impl fmt::Debug for LogoutRequest {
+    /// Without hint and state (K5).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogoutRequest").field("client_id", &self.client_id).finish_non_exhaustive()
+    }
+}
+
+impl LogoutRequest {
+    /// Reads the parameters. `logout_hint` is not used: it says nothing that can be believed.
+    ///
+    /// # Errors
+    /// `invalid_request`, shown on our own page.
+    pub fn parse(parameters: &Parameters) -> Result<Self, Error> {
+        let own = |name: &str| parameters.get(name).map(str::to_owned);
+        if parameters.get("state").is_some_and(|state| state.len() > MAX_STATE_BYTES) {
+            return Err(Error::new(ErrorCode::InvalidRequest, "state_too_long", "state is longer than 2048 bytes."));
+        }
+        if parameters.get("id_token_hint").is_some_and(|hint| !jws::is_compact(hint)) {
+            return Err(Error::new(
+                ErrorCode::InvalidRequest,
+                "id_token_hint_malformed",
+                "id_token_hint is not a signed JWT.",
+            ));
+        }
+        Ok(Self {
+            id_token_hint: own("id_token_hint"),
+            client_id: own("client_id"),
+            post_logout_redirect_uri: own("post_logout_redirect_uri"),
+            state: own("state"),
+            ui_locales: own("ui_locales"),
+        })
+    }
+
+    /// The client to load: that of the hint, else the one named.
+    ///
+    /// # Errors
+    /// `invalid_request` when the two differ (RP-Initiated Logout section 2).
+    pub fn client_id<'a>(&'a self, hint: Option<&'a IdTokenHint>) -> Result<Option<&'a str>, Error> {
+        match (hint, self.client_id.as_deref()) {
+            (Some(hint), Some(named)) if hint.client_id != named => Err(Error::new(
+                ErrorCode::InvalidRequest,
+                "client_id_differs_from_hint",
+                "client_id is not the client the id_token_hint was issued to.",
+            )),
+            (Some(hint), _) => Ok(Some(&hint.client_id)),
+            (None, named) => Ok(named),
+        }
+    }
+}
+
+/// Where the person goes after sign-out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogoutReturn {
+    /// A registered address of the client.
+    pub to: ProvedRedirect,
+    /// As it came.
+    pub state: Option<String>,
+}
+
+impl LogoutReturn {
+    /// The address with `state`.
+    pub fn location(&self) -> String {
+        let fields: Vec<_> = self.state.clone().map(|state| ("state", state)).into_iter().collect();
+        with_query(&self.to, &fields)
+    }
+}
+
+/// What a logout request comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogoutPlan {
+    /// `None`: our own page says that the person is signed out (I2).
+    pub back: Option<LogoutReturn>,
+    /// Whether the person must be asked first: nothing proves that the request comes from a client they are signed in
+    /// to (RP-Initiated Logout section 2; forced sign-out, ASVS 10.6).
+    pub ask: bool,
+}
+
+/// Judges a logout request. `hint` was verified; `client` is that of [`LogoutRequest::client_id`], if registered;
+/// `session_sid` is what the client of the hint knows the present session as, if there is one.
+pub fn plan(
+    request: &LogoutRequest,
+    hint: Option<&IdTokenHint>,
+    client: Option<&Client>,
+    session_sid: Option<&str>,
+) -> LogoutPlan {
+    let back = match (client, request.post_logout_redirect_uri.as_deref()) {
+        (Some(client), Some(sent)) if !client.disabled => redirect_uri::prove_post_logout(sent, client).ok(),
+        _ => None,
+    };
+    let hinted_sid = hint.and_then(|hint| hint.sid.as_deref());
+    LogoutPlan {
+        back: back.map(|to| LogoutReturn { to, state: request.state.clone() }),
+        ask: session_sid.is_some() && hinted_sid != session_sid || hint.is_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::client::tests::client_with;
+
+    const BYE: &str = "https://dichvucong.example/bye";
+
+    fn client() -> Client {
+        client_with(|metadata| metadata.post_logout_redirect_uris = vec![BYE.into()])
+    }
+
+    fn hint() -> IdTokenHint {
+        IdTokenHint { client_id: "portal".into(), subject: "s".into(), sid: Some("sid-1".into()) }
+    }
+
+    fn request(query: &str) -> LogoutRequest {
+        LogoutRequest::parse(&Parameters::parse(query).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_proved_address_gets_the_state_back() {
+        let request = request("post_logout_redirect_uri=https://dichvucong.example/bye&state=a%26b");
+        let plan = plan(&request, Some(&hint()), Some(&client()), Some("sid-1"));
+        assert_eq!(plan.back.unwrap().location(), "https://dichvucong.example/bye?state=a%26b");
+        assert!(!plan.ask);
+    }
+
+    #[test]
+    fn i2_anything_but_a_registered_address_ends_on_our_own_page() {
+        for sent in [
+            "%2F%5Cevil",
+            "%252f%255cevil",
+            "//evil",
+            "https://dichvucong.example/bye/",
+            "https://dichvucong.example/bye%3Fx",
+            "javascript:alert(1)",
+        ] {
+            let request = request(&format!("post_logout_redirect_uri={sent}&state=x"));
+            assert_eq!(plan(&request, Some(&hint()), Some(&client()), Some("sid-1")).back, None, "{sent}");
+        }
+        let request = request(&format!("post_logout_redirect_uri={BYE}"));
+        assert_eq!(plan(&request, None, None, None).back, None);
+        let mut disabled = client();
+        disabled.disabled = true;
+        assert_eq!(plan(&request, Some(&hint()), Some(&disabled), None).back, None);
+    }
+
+    #[test]
+    fn nobody_is_signed_out_unasked_without_a_hint_about_their_session() {
+        let request = request("client_id=portal");
+        assert!(plan(&request, None, Some(&client()), Some("sid-1")).ask);
+        assert!(plan(&request, None, Some(&client()), None).ask);
+        assert!(plan(&request, Some(&hint()), Some(&client()), Some("sid-2")).ask);
+        let without_sid = IdTokenHint { sid: None, ..hint() };
+        assert!(plan(&request, Some(&without_sid), Some(&client()), Some("sid-1")).ask);
+        assert!(!plan(&request, Some(&hint()), Some(&client()), None).ask);
+    }
+
+    #[test]
+    fn client_and_hint_must_agree() {
+        assert_eq!(request("").client_id(Some(&hint())).unwrap(), Some("portal"));
+        assert_eq!(request("client_id=portal").client_id(None).unwrap(), Some("portal"));
+        assert_eq!(request("client_id=portal").client_id(Some(&hint())).unwrap(), Some("portal"));
+        assert_eq!(
+            request("client_id=other").client_id(Some(&hint())).unwrap_err().reason,
+            "client_id_differs_from_hint"
+        );
+        assert_eq!(request("").client_id(None).unwrap(), None);
+    }
+
+    #[test]
+    fn malformed_requests_are_refused() {
+        for query in ["id_token_hint=abc", "id_token_hint=a.b.", &format!("state={}", "x".repeat(MAX_STATE_BYTES + 1))]
+        {
+            let refused = LogoutRequest::parse(&Parameters::parse(query).unwrap()).unwrap_err();
+            assert_eq!(refused.code, ErrorCode::InvalidRequest);
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Pure OAuth 2.0 and OpenID Connect rules: plain functions of values.
+//!
+//! Nothing here waits, reads a clock, draws randomness or knows where a value is stored. `flow` loads, asks these
+//! functions what must happen, and does it. A rule that refuses says an RFC error code, a stable reason for log and
+//! audit, and a fixed text that helps a developer and repeats nothing of the request.
+
+mod algorithm;
+pub mod authorize;
+pub mod bearer;
+pub mod claims_request;
+pub mod client;
+pub mod client_authentication;
+pub mod discovery;
+mod error;
+pub mod introspection;
+pub mod jws;
+pub mod jwt_claims;
+pub mod logout;
+mod parameters;
+pub mod pkce;
+pub mod redirect_uri;
+pub mod response;
+pub mod scope;
+pub mod strict_json;
+pub mod token;
+mod uri;
+
+pub use algorithm::SigningAlgorithm;
+pub use client::{Client, ClientMetadata, RegistrationPolicy};
+pub use discovery::{Capabilities, Endpoints};
+pub use error::{Error, ErrorCode, ShowReason};
+pub use parameters::{ParameterError, Parameters};
+pub use redirect_uri::ProvedRedirect;
+pub use scope::{ClaimName, ScopeSet};

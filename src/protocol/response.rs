@@ -1,0 +1,180 @@
+//! The authorization answer on its way to the client (RFC 6749 4.1.2, RFC 9207, OAuth 2.0 Form Post Response Mode).
+
+use super::authorize::ResponseMode;
+use super::redirect_uri::ProvedRedirect;
+use super::{Endpoints, Error};
+use crate::base::Secret;
+use std::fmt;
+use url::form_urlencoded;
+
+/// What the client is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthorizeAnswer {
+    /// RFC 6749 4.1.2.
+    Code(Secret),
+    /// RFC 6749 4.1.2.1.
+    Error(Error),
+}
+
+/// An answer, and the only place it may go to.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AuthorizeResponse {
+    /// Where.
+    pub to: ProvedRedirect,
+    /// How.
+    pub response_mode: ResponseMode,
+    /// As it came.
+    pub state: Option<String>,
+    /// What.
+    pub answer: AuthorizeAnswer,
+}
+
+impl fmt::Debug for AuthorizeResponse {
+    /// Without state, which may say who somebody is (K5).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("AuthorizeResponse");
+        shown.field("to", &self.to).field("response_mode", &self.response_mode).field("answer", &self.answer);
+        shown.finish_non_exhaustive()
+    }
+}
+
+/// An answer, ready for HTTP. Holds a code: no `Debug`, no log.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// The `Location` of a 303.
+    Redirect(String),
+    /// A page with a form that posts itself.
+    FormPost {
+        /// Where it posts to: an address whose scheme is not for scripts (A8).
+        action: String,
+        /// Hidden fields.
+        fields: Vec<(&'static str, String)>,
+    },
+}
+
+impl AuthorizeResponse {
+    /// The members of the answer; `iss` is in every one (RFC 9207 2, C3).
+    pub fn fields(&self, endpoints: &Endpoints) -> Vec<(&'static str, String)> {
+        let mut fields = match &self.answer {
+            AuthorizeAnswer::Code(code) => vec![("code", code.expose().to_owned())],
+            AuthorizeAnswer::Error(error) => vec![
+                ("error", error.code.as_str().to_owned()),
+                ("error_description", error.description.clone().into_owned()),
+            ],
+        };
+        fields.extend(self.state.clone().map(|state| ("state", state)));
+        fields.push(("iss", endpoints.issuer().to_owned()));
+        fields
+    }
+
+    /// The answer in the way the client asked for.
+    pub fn deliver(&self, endpoints: &Endpoints) -> Delivery {
+        let fields = self.fields(endpoints);
+        match self.response_mode {
+            ResponseMode::Query => Delivery::Redirect(with_query(&self.to, &fields)),
+            ResponseMode::FormPost => Delivery::FormPost { action: self.to.as_str().to_owned(), fields },
+        }
+    }
+}
+
+/// Adds members to the query of an address, which stays byte for byte what was registered (RFC 6749 3.1.2, 4.1.2).
+pub fn with_query(to: &ProvedRedirect, fields: &[(&'static str, String)]) -> String {
+    let mut address = to.as_str().to_owned();
+    for (name, value) in fields {
+        let separator = match address.split_once('?') {
+            None => "?",
+            Some((_, query)) if query.is_empty() || query.ends_with('&') => "",
+            Some(_) => "&",
+        };
+        address.push_str(separator);
+        address.push_str(name);
+        address.push('=');
+        address.extend(form_urlencoded::byte_serialize(value.as_bytes()));
+    }
+    address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::client::tests::client_with;
+    use crate::protocol::redirect_uri::prove;
+    use proptest::prelude::*;
+    use url::Url;
+
+    fn to(uri: &str) -> ProvedRedirect {
+        prove(None, &client_with(|metadata| metadata.redirect_uris = vec![uri.into()])).unwrap()
+    }
+
+    fn response(uri: &str, response_mode: ResponseMode, answer: AuthorizeAnswer) -> AuthorizeResponse {
+        AuthorizeResponse { to: to(uri), response_mode, state: Some("s 1&x=%".into()), answer }
+    }
+
+    fn endpoints() -> Endpoints {
+        Endpoints::new("https://id.example")
+    }
+
+    fn located(response: &AuthorizeResponse) -> String {
+        match response.deliver(&endpoints()) {
+            Delivery::Redirect(location) => location,
+            Delivery::FormPost { .. } => panic!("a form"),
+        }
+    }
+
+    #[test]
+    fn c3_success_and_error_carry_the_issuer() {
+        let code = response("https://rp.example/cb", ResponseMode::Query, AuthorizeAnswer::Code("c".into()));
+        assert_eq!(located(&code), "https://rp.example/cb?code=c&state=s+1%26x%3D%25&iss=https%3A%2F%2Fid.example");
+        let error =
+            response("https://rp.example/cb", ResponseMode::Query, AuthorizeAnswer::Error(Error::LOGIN_REQUIRED));
+        let location = located(&error);
+        assert!(location.starts_with("https://rp.example/cb?error=login_required&error_description="), "{location}");
+        assert!(location.ends_with("&iss=https%3A%2F%2Fid.example"), "{location}");
+    }
+
+    #[test]
+    fn a_registered_query_is_kept_byte_for_byte() {
+        for (registered, begins) in [
+            ("https://rp.example", "https://rp.example?code=c&"),
+            ("https://rp.example/cb?", "https://rp.example/cb?code=c&"),
+            ("https://rp.example/cb?a=%2f&", "https://rp.example/cb?a=%2f&code=c&"),
+            ("https://rp.example/cb?a=1", "https://rp.example/cb?a=1&code=c&"),
+            ("com.example.app:/cb", "com.example.app:/cb?code=c&"),
+        ] {
+            let location = located(&response(registered, ResponseMode::Query, AuthorizeAnswer::Code("c".into())));
+            assert!(location.starts_with(begins), "{location}");
+        }
+    }
+
+    #[test]
+    fn form_post_puts_everything_in_fields_and_nothing_in_the_address() {
+        let response = response("https://rp.example/cb?a=1", ResponseMode::FormPost, AuthorizeAnswer::Code("c".into()));
+        let Delivery::FormPost { action, fields } = response.deliver(&endpoints()) else { panic!("a redirect") };
+        assert_eq!(action, "https://rp.example/cb?a=1");
+        let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["code", "state", "iss"]);
+    }
+
+    #[test]
+    fn i17_debug_shows_neither_code_nor_state() {
+        let shown = format!(
+            "{:?}",
+            response("https://rp.example/cb", ResponseMode::Query, AuthorizeAnswer::Code("canary".into()))
+        );
+        assert!(!shown.contains("canary") && !shown.contains("s 1"), "{shown}");
+    }
+
+    proptest! {
+        #[test]
+        fn i4_state_comes_back_whole_and_breaks_nothing(state in any::<String>()) {
+            let mut response = response("https://rp.example/cb?a=1", ResponseMode::Query, AuthorizeAnswer::Code("c".into()));
+            response.state = Some(state.clone());
+            let location = located(&response);
+            prop_assert!(location.bytes().all(|b| (0x21..=0x7e).contains(&b)));
+            let url = Url::parse(&location).unwrap();
+            prop_assert_eq!(url.host_str(), Some("rp.example"));
+            let seen: Vec<_> = url.query_pairs().filter(|(name, _)| name == "state").map(|(_, v)| v.into_owned()).collect();
+            prop_assert_eq!(seen, vec![state]);
+        }
+    }
+}
