@@ -1,0 +1,31 @@
+//! Keys, signatures, sealing, password hashing and passkeys.
+//!
+//! Everything here is a plain function of values: keys, time and randomness are handed in. Nothing reads a store.
+
+mod compact;
+mod gate;
+mod half_hash;
+mod jws_verify;
+mod key_encryption_key;
+mod one_time_code;
+mod passkey_error;
+mod passkeys;
+mod password;
+mod public_key;
+mod rotation;
+mod sealing;
+mod signing;
+mod totp;
+
+pub use compact::{JWS_MAX_BYTES, VerifyError};
+pub use half_hash::half_hash;
+pub use jws_verify::verify_with_jwks;
+pub use key_encryption_key::{KeyEncryptionKey, KeyFileError};
+pub use one_time_code::{RECOVERY_CODE_COUNT, normalize_recovery_code, normalize_sent_code, recovery_codes, sent_code};
+pub use passkey_error::PasskeyError;
+pub use passkeys::{Authenticated, CHALLENGE_LIFETIME, Ceremony, NewPasskey, Passkeys, challenge_digest};
+pub use password::{HashLimits, PASSWORD_MAX_BYTES, PasswordError, PasswordHasher, needs_rehash};
+pub use rotation::{KeySchedule, RotationAction, RotationPolicy, rotate_now, rotation};
+pub use sealing::{SealError, Sealer};
+pub use signing::{Expect, GeneratedKey, KeyError, KeyRing, KeyRow, SigningAlgorithm, SigningKey, generate};
+pub use totp::{Totp, TotpError};
