@@ -68,7 +68,7 @@ CREATE TABLE passkey (
     state          TEXT NOT NULL,                   -- JSON of the public key, counter and flags
     name           TEXT NOT NULL,
     aaguid         BLOB,
-    transports     TEXT,                            -- JSON array
+    transports     TEXT NOT NULL,                   -- JSON array
     backed_up      INTEGER NOT NULL,                -- 1: synced
     created_at     INTEGER NOT NULL,
     settles_at     INTEGER NOT NULL,                -- before this time it cannot authorise changes of other credentials
@@ -198,7 +198,7 @@ CREATE TABLE session (
     secret_digest         BLOB NOT NULL,            -- SHA-256 of the cookie
     person_id             BLOB NOT NULL REFERENCES person (id),
     authentication_level  INTEGER NOT NULL,
-    methods               TEXT NOT NULL,            -- JSON array of RFC 8176 amr values
+    methods               TEXT NOT NULL,            -- JSON array of the proofs given
     settled               INTEGER NOT NULL,         -- 0: rests on a passkey of its first day
     authenticated_at      INTEGER NOT NULL,
     created_at            INTEGER NOT NULL,
@@ -245,7 +245,7 @@ CREATE TABLE authorization_grant (
     code_expires_at       INTEGER NOT NULL,
     code_used_at          INTEGER,
     acr                   TEXT NOT NULL,
-    methods               TEXT NOT NULL,            -- JSON array
+    methods               TEXT NOT NULL,            -- JSON array of the proofs given
     authentication_level  INTEGER NOT NULL,
     identity_level        INTEGER NOT NULL,
     authenticated_at      INTEGER NOT NULL,

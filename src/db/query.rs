@@ -1,0 +1,268 @@
+//! A statement on its way: text, bound values, and where it runs.
+
+use super::{Bind, Db, Engine, Error, Record, Scalar, Tx};
+use sqlx::postgres::{PgArguments, PgPool, Postgres};
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqlitePool};
+use sqlx::{Arguments, PgConnection};
+
+/// Where a statement can run: `&Db` for a single read, `&mut Tx` inside a transaction. Functions that only read take
+/// `impl Source<'_>` and so serve both.
+pub trait Source<'c>: Send {
+    /// Starts a statement. Placeholders are `$1`, `$2` …; the text is the same for both engines.
+    fn query(self, sql: &'static str) -> Query<'c>;
+}
+
+impl<'c> Source<'c> for &'c Db {
+    fn query(self, sql: &'static str) -> Query<'c> {
+        match self {
+            Db::Sqlite(db) => Query::new(sql, Target::SqlitePool(db.readers()), Values::sqlite()),
+            Db::Postgres(pool) => Query::new(sql, Target::PostgresPool(pool), Values::postgres()),
+        }
+    }
+}
+
+impl<'c> Source<'c> for &'c mut Tx {
+    fn query(self, sql: &'static str) -> Query<'c> {
+        let Tx { engine, broken } = self;
+        let refused = *broken;
+        let mut query = match engine {
+            Engine::Sqlite(tx) => match tx.connection() {
+                Some(connection) => Query::new(sql, Target::Sqlite(connection), Values::sqlite()),
+                None => Query::new(sql, Target::Nowhere, Values::sqlite()),
+            },
+            Engine::Postgres(tx) => Query::new(sql, Target::Postgres(tx), Values::postgres()),
+        };
+        query.broken = Some(broken);
+        if refused {
+            query.failure = Some(Error::Broken);
+        }
+        query
+    }
+}
+
+/// A statement with its values. It has no `Debug`: that would print them.
+#[must_use = "a statement does nothing until it is run"]
+pub struct Query<'c> {
+    sql: &'static str,
+    target: Target<'c>,
+    values: Values,
+    bound: usize,
+    /// Set in the transaction when this statement fails.
+    broken: Option<&'c mut bool>,
+    failure: Option<Error>,
+}
+
+enum Target<'c> {
+    SqlitePool(&'c SqlitePool),
+    Sqlite(&'c mut SqliteConnection),
+    PostgresPool(&'c PgPool),
+    Postgres(&'c mut PgConnection),
+    Nowhere,
+}
+
+enum Values {
+    Sqlite(SqliteArguments),
+    Postgres(Box<PgArguments>),
+}
+
+impl Values {
+    fn sqlite() -> Self {
+        Self::Sqlite(SqliteArguments::default())
+    }
+
+    fn postgres() -> Self {
+        Self::Postgres(Box::default())
+    }
+}
+
+/// Runs one fetch method of sqlx on whichever engine the statement is for.
+macro_rules! run {
+    ($query:expr, $make:ident :: <$($row:ty)?>, $method:ident) => {{
+        let mut query: Query<'_> = $query;
+        let broken = query.broken.take();
+        let result = match query.checked() {
+            Err(error) => Err(error),
+            Ok((sql, target, values)) => match (target, values) {
+                (Target::SqlitePool(pool), Values::Sqlite(values)) => {
+                    sqlx::$make::<Sqlite, $($row,)? _>(sql, values).$method(pool).await.map_err(Error::from)
+                }
+                (Target::Sqlite(connection), Values::Sqlite(values)) => {
+                    sqlx::$make::<Sqlite, $($row,)? _>(sql, values).$method(connection).await.map_err(Error::from)
+                }
+                (Target::PostgresPool(pool), Values::Postgres(values)) => {
+                    sqlx::$make::<Postgres, $($row,)? _>(sql, *values).$method(pool).await.map_err(Error::from)
+                }
+                (Target::Postgres(connection), Values::Postgres(values)) => {
+                    sqlx::$make::<Postgres, $($row,)? _>(sql, *values).$method(connection).await.map_err(Error::from)
+                }
+                _ => Err(Error::Broken),
+            },
+        };
+        if let (Some(broken), Err(error)) = (broken, &result) {
+            *broken |= !matches!(error, Error::NotFound);
+        }
+        result
+    }};
+}
+
+impl<'c> Query<'c> {
+    fn new(sql: &'static str, target: Target<'c>, values: Values) -> Self {
+        Self { sql, target, values, bound: 0, broken: None, failure: None }
+    }
+
+    /// Binds the value of the next placeholder. A value that cannot be written makes the run fail.
+    pub fn bind<'q, T: Bind<'q>>(mut self, value: T) -> Self {
+        self.bound += 1;
+        let added = match &mut self.values {
+            Values::Sqlite(values) => Arguments::add(values, value),
+            Values::Postgres(values) => Arguments::add(values.as_mut(), value),
+        };
+        if let Err(error) = added {
+            self.failure.get_or_insert(Error::Sqlx(sqlx::Error::Encode(error)));
+        }
+        self
+    }
+
+    /// The row, if there is one.
+    ///
+    /// # Errors
+    /// What the store said.
+    pub async fn optional<T: Record>(self) -> Result<Option<T>, Error> {
+        run!(self, query_as_with::<T>, fetch_optional)
+    }
+
+    /// The row.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none; what the store said.
+    pub async fn one<T: Record>(self) -> Result<T, Error> {
+        run!(self, query_as_with::<T>, fetch_one)
+    }
+
+    /// All rows: for lists that are bounded by the statement.
+    ///
+    /// # Errors
+    /// What the store said.
+    pub async fn all<T: Record>(self) -> Result<Vec<T>, Error> {
+        run!(self, query_as_with::<T>, fetch_all)
+    }
+
+    /// The first column of the row.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none; what the store said.
+    pub async fn scalar<T: Scalar>(self) -> Result<T, Error> {
+        run!(self, query_scalar_with::<T>, fetch_one)
+    }
+
+    /// The first column of the row, if there is one.
+    ///
+    /// # Errors
+    /// What the store said.
+    pub async fn optional_scalar<T: Scalar>(self) -> Result<Option<T>, Error> {
+        run!(self, query_scalar_with::<T>, fetch_optional)
+    }
+
+    /// The first column of every row.
+    ///
+    /// # Errors
+    /// What the store said.
+    pub async fn scalars<T: Scalar>(self) -> Result<Vec<T>, Error> {
+        run!(self, query_scalar_with::<T>, fetch_all)
+    }
+
+    /// Runs it and answers how many rows were changed.
+    ///
+    /// # Errors
+    /// What the store said.
+    pub async fn execute(mut self) -> Result<u64, Error> {
+        let broken = self.broken.take();
+        let result = match self.checked() {
+            Err(error) => Err(error),
+            Ok((sql, target, values)) => execute(sql, target, values).await,
+        };
+        if let (Some(broken), Err(_)) = (broken, &result) {
+            *broken = true;
+        }
+        result
+    }
+
+    fn checked(self) -> Result<(&'static str, Target<'c>, Values), Error> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        let placeholders = count_placeholders(self.sql);
+        if placeholders != Some(self.bound) {
+            return Err(Error::Binds { placeholders: placeholders.unwrap_or(0), bound: self.bound });
+        }
+        Ok((self.sql, self.target, self.values))
+    }
+}
+
+async fn execute(sql: &'static str, target: Target<'_>, values: Values) -> Result<u64, Error> {
+    Ok(match (target, values) {
+        (Target::SqlitePool(pool), Values::Sqlite(values)) => {
+            sqlx::query_with::<Sqlite, _>(sql, values).execute(pool).await?.rows_affected()
+        }
+        (Target::Sqlite(connection), Values::Sqlite(values)) => {
+            sqlx::query_with::<Sqlite, _>(sql, values).execute(connection).await?.rows_affected()
+        }
+        (Target::PostgresPool(pool), Values::Postgres(values)) => {
+            sqlx::query_with::<Postgres, _>(sql, *values).execute(pool).await?.rows_affected()
+        }
+        (Target::Postgres(connection), Values::Postgres(values)) => {
+            sqlx::query_with::<Postgres, _>(sql, *values).execute(connection).await?.rows_affected()
+        }
+        _ => return Err(Error::Broken),
+    })
+}
+
+/// The highest `$n` of a statement when `$1` … `$n` all occur; `None` when one of them is missing. Text in single
+/// quotes is skipped; statements hold no comments.
+fn count_placeholders(sql: &str) -> Option<usize> {
+    let mut seen = 0u64;
+    let mut quoted = false;
+    let mut bytes = sql.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        if byte == b'\'' {
+            quoted = !quoted;
+        }
+        if byte != b'$' || quoted {
+            continue;
+        }
+        let mut number = 0u32;
+        while let Some(digit) = bytes.next_if(u8::is_ascii_digit) {
+            number = number.saturating_mul(10).saturating_add(u32::from(digit - b'0'));
+        }
+        if number == 0 || number > 63 {
+            return None;
+        }
+        seen |= 1 << (number - 1);
+    }
+    // All ones from the bottom: no number was left out.
+    (seen & seen.wrapping_add(1) == 0).then(|| usize::try_from(seen.trailing_ones()).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count_placeholders;
+
+    #[test]
+    fn placeholders_are_counted_once_each() {
+        assert_eq!(count_placeholders("SELECT 1"), Some(0));
+        assert_eq!(count_placeholders("SELECT $1, $2, $1"), Some(2));
+        assert_eq!(count_placeholders("SELECT $10, $1, $2, $3, $4, $5, $6, $7, $8, $9"), Some(10));
+    }
+
+    #[test]
+    fn a_gap_or_a_nought_is_refused() {
+        assert_eq!(count_placeholders("SELECT $2"), None);
+        assert_eq!(count_placeholders("SELECT $0"), None);
+        assert_eq!(count_placeholders("SELECT $"), None);
+    }
+
+    #[test]
+    fn quoted_text_is_no_placeholder() {
+        assert_eq!(count_placeholders("SELECT '$1 it''s $2', $1"), Some(1));
+    }
+}

@@ -1,0 +1,120 @@
+//! Refresh tokens: each generation is used once; a second use ends the family (E1).
+
+use super::grant::{self, Grant};
+use crate::base::{Digest, GrantId, Timestamp};
+use crate::db::{Error, Source, Tx};
+
+/// One generation.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct RefreshToken {
+    /// SHA-256 of the token.
+    pub digest: Digest,
+    /// The family.
+    pub grant_id: GrantId,
+    /// OAuth scope, at most the grant's.
+    pub scope: String,
+    /// When it was issued.
+    pub created_at: Timestamp,
+    /// End by inactivity.
+    pub expires_at: Timestamp,
+    /// When it was used.
+    pub used_at: Option<Timestamp>,
+}
+
+/// What became of a refresh token.
+#[must_use = "only a fresh token may be answered with tokens"]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefreshConsumption {
+    /// Used now, for the first time, and its family is live.
+    Fresh {
+        /// This generation.
+        token: RefreshToken,
+        /// The family.
+        grant: Box<Grant>,
+    },
+    /// Used before: the family must end.
+    Reused {
+        /// The family.
+        grant_id: GrantId,
+    },
+    /// No such token, or it expired or its family ended.
+    Unknown,
+}
+
+macro_rules! columns {
+    () => {
+        "digest, grant_id, scope, created_at, expires_at, used_at"
+    };
+}
+
+/// Adds a generation.
+///
+/// # Errors
+/// What the store said.
+pub async fn insert(tx: &mut Tx, token: &RefreshToken) -> Result<(), Error> {
+    tx.query(concat!("INSERT INTO refresh_token (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6)"))
+        .bind(token.digest)
+        .bind(token.grant_id)
+        .bind(&token.scope)
+        .bind(token.created_at)
+        .bind(token.expires_at)
+        .bind(token.used_at)
+        .execute()
+        .await
+        .map(|_| ())
+}
+
+/// Uses a generation: of all callers ever, one gets [`RefreshConsumption::Fresh`]. Commit also when the request is then
+/// refused.
+///
+/// # Errors
+/// What the store said.
+pub async fn consume(tx: &mut Tx, digest: &Digest, now: Timestamp) -> Result<RefreshConsumption, Error> {
+    let fresh: Option<RefreshToken> = tx
+        .query(concat!(
+            "UPDATE refresh_token SET used_at = $2
+             WHERE digest = $1 AND used_at IS NULL AND expires_at > $2
+               AND EXISTS (SELECT 1 FROM authorization_grant g
+                           WHERE g.id = refresh_token.grant_id AND g.ended_at IS NULL AND g.expires_at > $2)
+             RETURNING ",
+            columns!()
+        ))
+        .bind(digest)
+        .bind(now)
+        .optional()
+        .await?;
+    if let Some(token) = fresh {
+        let grant = grant::find(tx, token.grant_id).await?.ok_or(Error::NotFound)?;
+        return Ok(RefreshConsumption::Fresh { token, grant: Box::new(grant) });
+    }
+    let seen = find(tx, digest).await?.filter(|token| token.used_at.is_some());
+    Ok(seen.map_or(RefreshConsumption::Unknown, |token| RefreshConsumption::Reused { grant_id: token.grant_id }))
+}
+
+/// Ends the family of a generation that is presented too late, so that a clock set back later finds it ended (I15).
+/// Answers which grant ended by this.
+///
+/// # Errors
+/// What the store said.
+pub async fn end_late(tx: &mut Tx, digest: &Digest, now: Timestamp) -> Result<Option<GrantId>, Error> {
+    let ended: Vec<GrantId> = tx
+        .query(
+            "UPDATE authorization_grant SET ended_at = $2, ended_reason = 'refresh_token_expired'
+             WHERE ended_at IS NULL
+               AND id = (SELECT grant_id FROM refresh_token WHERE digest = $1 AND used_at IS NULL AND expires_at <= $2)
+             RETURNING id",
+        )
+        .bind(digest)
+        .bind(now)
+        .scalars()
+        .await?;
+    Ok(ended.into_iter().next())
+}
+
+/// A generation in whatever state, for revocation and introspection.
+///
+/// # Errors
+/// What the store said.
+pub async fn find(source: impl Source<'_>, digest: &Digest) -> Result<Option<RefreshToken>, Error> {
+    source.query(concat!("SELECT ", columns!(), " FROM refresh_token WHERE digest = $1")).bind(digest).optional().await
+}

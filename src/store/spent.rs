@@ -1,0 +1,59 @@
+//! Artefacts that were consumed and may not come again (I1). Only their digests are kept, until they would have expired.
+
+use super::words;
+use crate::base::{Digest, Timestamp};
+use crate::db::{Error, Source, Tx};
+
+words! {
+    /// What was consumed.
+    SpentKind {
+        /// A client assertion: digest of client and `jti` (RFC 7523 3).
+        ClientAssertion = "client_assertion",
+        /// A WebAuthn challenge.
+        PasskeyChallenge = "passkey_challenge",
+        /// A step of an interaction that must not be repeated.
+        InteractionStep = "interaction_step",
+        /// The offer of a passkey that a person declined: not asked again for some weeks.
+        PasskeyOffer = "passkey_offer",
+        /// An access token that was revoked before its end (RFC 7009).
+        RevokedAccessToken = "revoked_access_token",
+    }
+}
+
+/// Consumes an artefact: `true` for the first caller only, on every node and after every restart.
+///
+/// # Errors
+/// What the store said: then it must not be accepted.
+pub async fn consume(
+    tx: &mut Tx,
+    kind: SpentKind,
+    digest: &Digest,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> Result<bool, Error> {
+    let rows = tx
+        .query(
+            "INSERT INTO spent_artefact (kind, digest, spent_at, expires_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (kind, digest) DO NOTHING",
+        )
+        .bind(kind)
+        .bind(digest)
+        .bind(now)
+        .bind(expires_at)
+        .execute()
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Whether an artefact was consumed. Says "surely used", never "unused": to accept one, [`consume`] it.
+///
+/// # Errors
+/// What the store said.
+pub async fn is_spent(source: impl Source<'_>, kind: SpentKind, digest: &Digest) -> Result<bool, Error> {
+    source
+        .query("SELECT EXISTS (SELECT 1 FROM spent_artefact WHERE kind = $1 AND digest = $2)")
+        .bind(kind)
+        .bind(digest)
+        .scalar()
+        .await
+}

@@ -1,0 +1,10 @@
+//! Every function of this floor, on both engines.
+
+mod clients;
+mod credentials;
+mod grants;
+mod once;
+mod persons;
+mod records;
+mod sessions;
+mod throttles;

@@ -1,0 +1,189 @@
+//! I1: 32 racers on two nodes, exactly one winner, for everything that may be used once.
+
+use crate::base::{CredentialId, SystemEntropy};
+use crate::store::grant::{self, CodeConsumption};
+use crate::store::refresh_token::{self, RefreshConsumption};
+use crate::store::session::{self, Rotation};
+use crate::store::testing::{
+    at, commit, digest, given_family, given_person, given_session, on_both, outbox_message, passkey as make_passkey,
+    person as make_person, race, sent_code as make_code,
+};
+use crate::store::totp::Totp;
+use crate::store::{Inserted, outbox, passkey, person, recovery_code, sent_code, spent, subject, totp};
+use std::time::Duration;
+
+const ROUNDS: i64 = 5;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn b4_a_code_has_one_winner() {
+    on_both(|db| async move {
+        let (_, session, _) = given_family(&db).await;
+        for round in 0..ROUNDS {
+            let code = format!("code {round}");
+            crate::store::testing::given_grant(&db, crate::store::testing::grant(&session, "portal", &code)).await;
+            let code = digest(&code);
+            let winners = race(&db, move |db, _| async move {
+                match commit!(db, |tx| grant::consume_code(tx, &code, at(1))) {
+                    CodeConsumption::Fresh(_) => true,
+                    CodeConsumption::Spent(_) => false,
+                    CodeConsumption::Unknown => panic!("a loser must learn that the code was spent"),
+                }
+            });
+            assert_eq!(winners.await, 1);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn e1_a_refresh_token_has_one_winner() {
+    on_both(|db| async move {
+        let (_, _, grant) = given_family(&db).await;
+        for round in 0..ROUNDS {
+            let token = crate::store::testing::refresh_token(grant.id, &format!("token {round}"));
+            commit!(db, |tx| refresh_token::insert(tx, &token));
+            let winners = race(&db, move |db, _| async move {
+                match commit!(db, |tx| refresh_token::consume(tx, &token.digest, at(1))) {
+                    RefreshConsumption::Fresh { .. } => true,
+                    RefreshConsumption::Reused { .. } => false,
+                    RefreshConsumption::Unknown => panic!("a loser must learn that the token was used"),
+                }
+            });
+            assert_eq!(winners.await, 1);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn m2_a_totp_step_a_sent_code_and_a_recovery_code_have_one_winner() {
+    on_both(|db| async move {
+        let owner = given_person(&db, "An").await.id;
+        let app = Totp {
+            id: CredentialId::new(at(0), &SystemEntropy),
+            person_id: owner,
+            secret_sealed: vec![1],
+            last_step: None,
+            confirmed_at: Some(at(0)),
+            created_at: at(0),
+            ended_at: None,
+        };
+        commit!(db, |tx| totp::insert(tx, &app));
+        for round in 0..ROUNDS {
+            let step = 59_080_440 + round;
+            let id = app.id;
+            let winners = race(&db, move |db, _| async move { commit!(db, |tx| totp::advance_step(tx, id, step)) });
+            assert_eq!(winners.await, 1);
+
+            let code = make_code(&format!("flow {round}"), Some(owner), at(0));
+            commit!(db, |tx| sent_code::insert(tx, &code));
+            let winners =
+                race(&db, move |db, _| async move { commit!(db, |tx| sent_code::consume(tx, code.id, at(1))) });
+            assert_eq!(winners.await, 1);
+
+            let printed = digest(&format!("printed {round}"));
+            commit!(db, |tx| recovery_code::replace_all(tx, owner, &[printed], at(0), &SystemEntropy));
+            let winners =
+                race(
+                    &db,
+                    move |db, _| async move { commit!(db, |tx| recovery_code::consume(tx, owner, &printed, at(1))) },
+                );
+            assert_eq!(winners.await, 1);
+        }
+    })
+    .await;
+}
+
+/// Five tries are five, however many guess at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn m1_a_sent_code_is_guessed_no_more_often_than_its_tries() {
+    on_both(|db| async move {
+        let code = make_code("flow", None, at(0));
+        commit!(db, |tx| sent_code::insert(tx, &code));
+        let guesses = race(&db, move |db, _| async move {
+            commit!(db, |tx| sent_code::attempt(tx, &code.flow_digest, at(1))).is_some()
+        });
+        assert_eq!(guesses.await, 5);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn f2_a_spent_artefact_has_one_winner() {
+    on_both(|db| async move {
+        for round in 0..ROUNDS {
+            let jti = digest(&format!("jti {round}"));
+            let winners = race(&db, move |db, _| async move {
+                commit!(db, |tx| spent::consume(tx, spent::SpentKind::ClientAssertion, &jti, at(0), at(300)))
+            });
+            assert_eq!(winners.await, 1);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_number_a_credential_and_a_subject_have_one_first() {
+    on_both(|db| async move {
+        let winners = race(&db, |db, _| async move {
+            commit!(db, |tx| person::insert(tx, &make_person("same number"))) == Inserted::New
+        });
+        assert_eq!(winners.await, 1);
+
+        let owner = given_person(&db, "An").await.id;
+        let winners = race(&db, move |db, _| async move {
+            commit!(db, |tx| passkey::insert(tx, &make_passkey(owner, "same"))) == Inserted::New
+        });
+        assert_eq!(winners.await, 1);
+
+        let winners = race(&db, move |db, number| async move {
+            let proposed = format!("subject {number}");
+            commit!(db, |tx| subject::get_or_create(tx, "tax", owner, &proposed, at(0))) == proposed
+        });
+        assert_eq!(winners.await, 1, "all must get the one that was kept");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn d3_a_session_is_rotated_by_one() {
+    on_both(|db| async move {
+        let owner = given_person(&db, "An").await.id;
+        let made = given_session(&db, owner, "old").await;
+        let winners = race(&db, move |db, number| {
+            let made = made.clone();
+            async move {
+                let to = Rotation {
+                    old_secret_digest: digest("old"),
+                    secret_digest: digest(&format!("new {number}")),
+                    authentication_level: made.authentication_level,
+                    methods: made.methods,
+                    settled: made.settled,
+                    authenticated_at: at(1),
+                    idle_expires_at: at(100),
+                    expires_at: at(1_000),
+                };
+                commit!(db, |tx| session::rotate(tx, made.id, &to, at(1)))
+            }
+        });
+        assert_eq!(winners.await, 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_message_is_claimed_by_one() {
+    on_both(|db| async move {
+        for round in 0..ROUNDS {
+            let message = outbox_message(at(round));
+            commit!(db, |tx| outbox::insert(tx, &message));
+            let winners = race(&db, move |db, _| async move {
+                let claimed = commit!(db, |tx| outbox::claim_due(tx, 10, at(10), Duration::from_secs(300)));
+                assert!(claimed.len() <= 1);
+                claimed.first().is_some_and(|first| first.id == message.id)
+            });
+            assert_eq!(winners.await, 1);
+        }
+    })
+    .await;
+}
