@@ -1,0 +1,24 @@
+//! Stands where no register is configured: it never says yes and never says no, so accounts wait.
+
+use super::{Outage, PopulationAnswer, PopulationQuery, PopulationRegister, RegisterError};
+use async_trait::async_trait;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// No register is connected.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unconnected;
+
+const NOT_CONNECTED: RegisterError =
+    RegisterError::Unavailable { cause: Outage::Unreachable, retry_after: Some(Duration::from_secs(3600)) };
+
+#[async_trait]
+impl PopulationRegister for Unconnected {
+    async fn look_up(&self, _: &PopulationQuery) -> Result<PopulationAnswer, RegisterError> {
+        Err(NOT_CONNECTED)
+    }
+
+    async fn health(&self, _: Uuid) -> Result<(), RegisterError> {
+        Err(NOT_CONNECTED)
+    }
+}
