@@ -1,0 +1,59 @@
+//! What `serve` refuses: settings that are right for a test bench and wrong for real people.
+
+use super::problem::Problem;
+use super::{CodeSender, Config, EmailSender, Environment, RegisterAdapter};
+
+/// What stands between these settings and real people. Empty when nothing does. `serve` refuses to start otherwise,
+/// except that a sandbox may use the test inbox and go without a register.
+pub fn production_problems(config: &Config) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut add = |key: &str, what: &str, fix: &str| problems.push(Problem::new(None, key, what).fix(fix));
+    let provider = &config.provider;
+    if !provider.issuer.is_https() && !provider.issuer.is_loopback() {
+        add(
+            "provider.issuer",
+            "a plain http issuer sends codes and cookies unprotected",
+            "put a TLS proxy in front and set an https issuer",
+        );
+    }
+    if provider.environment == Environment::Demo {
+        add(
+            "provider.environment",
+            "\"demo\" is for made-up people on one machine",
+            "set \"production\", or \"sandbox\" for portals under development",
+        );
+    }
+    if provider.environment == Environment::Sandbox {
+        return problems;
+    }
+    for (sender, key) in [(config.sms.sender, "sms.sender"), (config.voice.sender, "voice.sender")] {
+        if sender == CodeSender::TestInbox {
+            add(key, "the test inbox shows everybody's codes", "set \"http\" with a gateway, or \"none\"");
+        }
+    }
+    if config.email.sender == EmailSender::TestInbox {
+        add("email.sender", "the test inbox shows everybody's mail", "set \"smtp\" with a mail server, or \"none\"");
+    }
+    if config.sms.sender == CodeSender::None && config.voice.sender == CodeSender::None {
+        add(
+            "sms.sender",
+            "no code can reach a phone, so nobody can create an account",
+            "set sms.sender = \"http\" and sms.http_url, or the same under [voice]",
+        );
+    }
+    if config.registers.population.adapter == RegisterAdapter::None {
+        add(
+            "registers.population.adapter",
+            "without the population register nobody new can be matched",
+            "set \"xroad\" with base_url, client and service",
+        );
+    }
+    if config.backchannel.allow_loopback {
+        add(
+            "backchannel.allow_loopback",
+            "portals could make this server call itself",
+            "set false: it is for demo and tests",
+        );
+    }
+    problems
+}
