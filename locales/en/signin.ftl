@@ -1,0 +1,94 @@
+# Signing in.
+sign-in-title = Sign in
+sign-in-hello = Hello, { $name }
+sign-in-by-code = Get a code by phone
+identifier-label = Personal number or phone number
+identifier-hint = The personal number has 12 digits and is printed on your ID card
+passkey-button = Sign in with fingerprint, face or screen lock
+not-me = Not me
+other-ways = Other ways
+with-password = Use a password and a code
+with-totp = Use an authenticator app
+with-recovery = Use a printed code
+create-account = Create an account
+cannot-sign-in = I can't sign in
+scam-title = Nobody may ask for your code.
+scam-text = Police, officials and help lines never call to ask for a code. Is someone guiding you on the phone? Hang up.
+sms-slow = Text messages are slow since { $time }. Use a call or your screen lock.
+in-app-title = Open this in Chrome or Safari.
+in-app-text = The browser inside this app cannot use your screen lock. Copy the address and paste it into a browser.
+copy-address = Copy address
+
+method-title = How should we send your code?
+method-sms = Text message
+method-sms-hint = Sent to the registered phone number
+method-voice = Phone call
+method-voice-hint = A call reads the code twice, slowly
+method-totp = Authenticator app
+method-totp-hint = Open the app you set up to see the code
+method-recovery = Printed code
+method-recovery-hint = A code from the sheet you stored
+method-password = Password
+method-password-hint = First the password, then a code
+other-method = Use another way
+
+code-title = Enter the 6-digit code
+code-label = Code
+code-sending = If this number is registered, a code is on its way.
+code-calling = If this number is registered, a call with the code is on its way.
+code-valid-until = It works until { $time }.
+code-ran-out = The code ran out at { $time }.
+code-send-new = Send a new code
+code-none-title = No code yet?
+code-none-signal = A message may take a few minutes. Check that your phone has signal.
+code-none-number = Check that the number you entered is right.
+code-resend-from = You can get a new code from { $time }.
+code-resend-sms = Send the text again
+code-resend-voice = Call me
+
+totp-title = Enter the code from your app
+totp-text = Open your authenticator app and enter the 6 digits it shows.
+recovery-title = Enter a printed code
+recovery-text = Each code works once. Cross it out on paper after use.
+recovery-label = Printed code
+recovery-hint = For example 7F3K-92MX. Capital or small letters both work.
+password-title = Enter your password
+password-label = Password
+password-forgotten = I forgot my password
+password-show-label = Show password
+password-shown = The password is shown
+password-hidden = The password is hidden
+
+paused-title = Paused to protect your account
+paused-wrong-codes = A wrong code was entered many times.
+paused-wrong-passwords = A wrong password was entered many times.
+paused-too-many-codes = Too many codes were sent.
+paused-too-many-tries = There were too many tries from your network.
+paused-until = Try again after { $time }, or use another way.
+paused-not-you = Was that not you? Your account is still safe. You need not change anything.
+
+passkey-failed-title = That did not work on this device
+passkey-failed-cancelled = The window was closed or time ran out. Nothing has changed.
+passkey-failed-unknown-key = This passkey no longer belongs to an account here. It may have been removed.
+passkey-failed-unsupported = This browser cannot use passkeys, or JavaScript is off.
+passkey-failed-failed = The device did not answer as expected.
+passkey-failed-question = What do you want to do next?
+passkey-failed-retry = Try the screen lock again
+passkey-failed-other = Sign in another way
+passkey-failed-other-hint = Get a code by phone, or use a printed code
+
+offer-title = Next time, no code needed
+offer-what = A passkey stays in your device.
+offer-privacy = We do not keep your fingerprint or face.
+offer-shared = Do other people use this device?
+offer-shared-hint = Anyone who can unlock this device could use the passkey.
+offer-shared-no = No, only me
+offer-shared-yes = Yes, it is shared
+offer-create = Create a passkey
+offer-first-day = Your first passkey counts fully after 24 hours. You can sign in with it at once.
+
+return-title = Taking you back
+return-text = If nothing happens, use the button below.
+return-unreachable = { $portal } does not answer.
+return-unreachable-todo = You are signed in. Try again in a few minutes.
+continue-to = Continue to { $portal }

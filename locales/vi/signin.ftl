@@ -1,0 +1,94 @@
+# Đăng nhập.
+sign-in-title = Đăng nhập
+sign-in-hello = Xin chào, { $name }
+sign-in-by-code = Nhận mã qua điện thoại
+identifier-label = Số định danh cá nhân hoặc số điện thoại
+identifier-hint = Số định danh gồm 12 chữ số, in trên thẻ căn cước
+passkey-button = Đăng nhập bằng vân tay, khuôn mặt hoặc mã khóa máy
+not-me = Không phải tôi
+other-ways = Cách khác
+with-password = Dùng mật khẩu và mã
+with-totp = Dùng ứng dụng tạo mã
+with-recovery = Dùng mã in sẵn
+create-account = Tạo tài khoản
+cannot-sign-in = Tôi không đăng nhập được
+scam-title = Không ai được hỏi mã của bạn.
+scam-text = Công an, cán bộ hay tổng đài không bao giờ gọi điện xin mã. Có người đang hướng dẫn qua điện thoại? Hãy tắt máy.
+sms-slow = Tin nhắn đang chậm từ { $time }. Bạn có thể nhận cuộc gọi hoặc dùng khóa máy.
+in-app-title = Hãy mở bằng Chrome hoặc Safari.
+in-app-text = Trình duyệt trong ứng dụng này không dùng được khóa máy. Chép địa chỉ rồi dán vào trình duyệt.
+copy-address = Chép địa chỉ
+
+method-title = Bạn muốn nhận mã bằng cách nào?
+method-sms = Tin nhắn
+method-sms-hint = Mã gửi tới số điện thoại đã đăng ký
+method-voice = Cuộc gọi
+method-voice-hint = Máy gọi tới và đọc mã hai lần, thật chậm
+method-totp = Ứng dụng tạo mã
+method-totp-hint = Mở ứng dụng bạn đã cài để xem mã
+method-recovery = Mã in sẵn
+method-recovery-hint = Mã trên tờ giấy bạn đã cất
+method-password = Mật khẩu
+method-password-hint = Nhập mật khẩu trước, rồi đến mã
+other-method = Đổi cách khác
+
+code-title = Nhập mã 6 chữ số
+code-label = Mã
+code-sending = Nếu số này đã đăng ký, mã đang được gửi tới điện thoại của bạn.
+code-calling = Nếu số này đã đăng ký, máy đang gọi tới để đọc mã.
+code-valid-until = Mã dùng được đến { $time }.
+code-ran-out = Mã đã hết hạn lúc { $time }.
+code-send-new = Gửi mã mới
+code-none-title = Chưa nhận được mã?
+code-none-signal = Tin có thể tới chậm vài phút. Hãy xem điện thoại còn sóng không.
+code-none-number = Xem lại số bạn đã nhập có đúng không.
+code-resend-from = Có thể lấy mã mới từ { $time }.
+code-resend-sms = Gửi lại tin nhắn
+code-resend-voice = Gọi cho tôi
+
+totp-title = Nhập mã trong ứng dụng
+totp-text = Mở ứng dụng tạo mã và nhập 6 chữ số đang hiện.
+recovery-title = Nhập mã in sẵn
+recovery-text = Mỗi mã chỉ dùng một lần. Gạch mã này trên giấy sau khi dùng.
+recovery-label = Mã in sẵn
+recovery-hint = Ví dụ 7F3K-92MX. Không phân biệt chữ hoa, chữ thường.
+password-title = Nhập mật khẩu
+password-label = Mật khẩu
+password-forgotten = Tôi quên mật khẩu
+password-show-label = Hiện mật khẩu
+password-shown = Mật khẩu đang hiện
+password-hidden = Mật khẩu đã ẩn
+
+paused-title = Tạm dừng để bảo vệ tài khoản
+paused-wrong-codes = Mã đã bị nhập chưa đúng nhiều lần.
+paused-wrong-passwords = Mật khẩu đã bị nhập chưa đúng nhiều lần.
+paused-too-many-codes = Mã đã được gửi quá nhiều lần.
+paused-too-many-tries = Có quá nhiều lượt thử từ mạng bạn đang dùng.
+paused-until = Thử lại sau { $time }, hoặc đăng nhập bằng cách khác.
+paused-not-you = Không phải bạn thử? Tài khoản của bạn vẫn an toàn. Không cần đổi gì.
+
+passkey-failed-title = Chưa đăng nhập được trên máy này
+passkey-failed-cancelled = Cửa sổ xác nhận đã đóng hoặc hết giờ. Chưa có gì thay đổi.
+passkey-failed-unknown-key = Khóa này không còn dùng được với tài khoản nào ở đây. Có thể nó đã bị gỡ.
+passkey-failed-unsupported = Trình duyệt này không dùng được khóa máy, hoặc đang tắt JavaScript.
+passkey-failed-failed = Máy không trả lời như mong đợi.
+passkey-failed-question = Bạn muốn làm gì tiếp?
+passkey-failed-retry = Thử lại bằng khóa máy
+passkey-failed-other = Đăng nhập bằng cách khác
+passkey-failed-other-hint = Nhận mã qua điện thoại, hoặc dùng mã in sẵn
+
+offer-title = Lần sau đăng nhập nhanh hơn, không cần mã
+offer-what = Khóa đăng nhập (passkey) nằm trong máy bạn.
+offer-privacy = Chúng tôi không giữ vân tay hay khuôn mặt.
+offer-shared = Máy này có người khác dùng chung không?
+offer-shared-hint = Ai mở khóa được máy này sẽ dùng được khóa đăng nhập.
+offer-shared-no = Không, chỉ mình tôi
+offer-shared-yes = Có người dùng chung
+offer-create = Tạo khóa đăng nhập
+offer-first-day = Khóa đầu tiên có đủ quyền sau 24 giờ. Đăng nhập thì dùng được ngay.
+
+return-title = Đang đưa bạn trở lại
+return-text = Nếu trang không tự chuyển, hãy bấm nút dưới đây.
+return-unreachable = { $portal } chưa trả lời.
+return-unreachable-todo = Bạn đã đăng nhập xong. Hãy thử lại sau ít phút.
+continue-to = Tiếp tục tới { $portal }
