@@ -1,0 +1,472 @@
+//! Builds the program from its configuration, serves, and stops gracefully.
+
+use crate::base::{Clock, Entropy, SystemClock, SystemEntropy};
+use crate::cache::{Cache, MemoryCache, RedisCache};
+use crate::config::{CodeSender, Config, EmailSender, LogFormat, RegisterAdapter, SmtpProtection};
+use crate::crypto::{HashLimits, KeyEncryptionKey, Passkeys, PasswordHasher, Sealer};
+use crate::db::{Db, Pools};
+use crate::flow::Services;
+use crate::flow::clients::Clients;
+use crate::flow::delivery::{Senders, TestInbox};
+use crate::flow::keys::{self, Keys, Making};
+use crate::flow::outbox::Notice;
+use crate::http::{AppState, DemoSite, Site};
+use crate::identity::{AcrDefinition, AcrTable, AuthenticationLevel, IdentityLevel, Requirement};
+use crate::notify::{
+    BackchannelLogout, HttpGateway, HttpGatewaySettings, MessageKind, MessageSender, OutboundClient, OutboundPolicy,
+    Smtp, SmtpSettings, SmtpTls,
+};
+use crate::registers::{
+    BreakerPolicy, GuardPolicy, GuardedRegister, PopulationRegister, Unconnected, XRoadPopulationRegister,
+    XRoadSettings, XRoadTls,
+};
+use crate::view::{Locale, messages};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::{Semaphore, watch};
+use url::Url;
+
+/// Why the program does not start, and what to do.
+#[derive(Debug)]
+pub struct StartError {
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub fix: Option<String>,
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl StartError {
+    /// A reason without advice.
+    pub fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), fix: None }
+    }
+
+    /// The same with advice.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
+        self
+    }
+}
+
+fn because<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> StartError {
+    move |error| StartError::new(format!("{what}: {error}"))
+}
+
+/// Name of the key-encryption key's file in the key folder.
+pub const KEK_FILE: &str = "kek.bin";
+
+/// Opens the database of a configuration.
+pub async fn open_database(config: &Config) -> Result<Db, StartError> {
+    let url = config.database.connection_url().map_err(because("the database address cannot be read"))?;
+    let pools = Pools { postgres: config.database.max_connections, ..Pools::default() };
+    Db::connect_with(url.expose(), pools).await.map_err(|error| {
+        StartError::new(format!("the database does not open: {error}"))
+            .fix("Check [database] url, that the server runs, and that the account may connect.")
+    })
+}
+
+/// Opens the cache of a configuration.
+pub fn open_cache(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Cache>, StartError> {
+    if config.cache.is_memory() {
+        return Ok(Arc::new(MemoryCache::new(clock, 64 * 1024 * 1024)));
+    }
+    let url = config.cache.connection_url().map_err(because("the cache address cannot be read"))?;
+    let cache = RedisCache::new(url.expose(), "dinhdanh", clock).map_err(because("the cache address is wrong"))?;
+    Ok(Arc::new(cache))
+}
+
+/// Reads the key-encryption key.
+pub fn read_kek(folder: &Path) -> Result<KeyEncryptionKey, StartError> {
+    let path = folder.join(KEK_FILE);
+    KeyEncryptionKey::load(&path).map_err(|error| {
+        StartError::new(format!("the key-encryption key {} cannot be used: {error}", path.display()))
+            .fix("Make one with 'dinhdanh keys init', or restore it from the backup and set its mode to 0600.")
+    })
+}
+
+/// Makes a key-encryption key where there is none.
+pub fn ensure_kek(folder: &Path, entropy: &dyn Entropy, demo: bool) -> Result<KeyEncryptionKey, StartError> {
+    let path = folder.join(KEK_FILE);
+    if !path.exists() {
+        std::fs::create_dir_all(folder).map_err(because("the key folder cannot be made"))?;
+        let kek = if demo { KeyEncryptionKey::generate_demo(entropy) } else { KeyEncryptionKey::generate(entropy) };
+        kek.store(&path).map_err(because("the key-encryption key cannot be written"))?;
+    }
+    read_kek(folder)
+}
+
+/// What the program takes from its surroundings; tests hand in their own.
+pub struct Surroundings {
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// The population register, instead of the configured one.
+    pub population: Option<Arc<dyn PopulationRegister>>,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy), population: None }
+    }
+}
+
+/// Builds what the use cases need. Makes the first signing keys.
+pub async fn build(
+    config: Config,
+    db: Db,
+    kek: &KeyEncryptionKey,
+    surroundings: Surroundings,
+) -> Result<Arc<Services>, StartError> {
+    let Surroundings { clock, entropy, population: given } = surroundings;
+    let cache = open_cache(&config, clock.clone())?;
+    let sealer = Sealer::new(kek);
+    let demo = config.provider.environment == crate::config::Environment::Demo;
+    let making = Making { now: clock.now(), entropy: &*entropy, demo, force: false };
+    keys::rotate(&db, &sealer, &keys::policy(&config), making).await.map_err(because("signing keys cannot be made"))?;
+    let ring = keys::read(&db, &sealer).await.map_err(|error| {
+        StartError::new(format!("the signing keys cannot be opened: {error}"))
+            .fix("The key-encryption key does not fit this database: use the one it was made with.")
+    })?;
+    let origin = Url::parse(config.provider.issuer.as_str()).map_err(because("the issuer is no address"))?;
+    let passkeys = Passkeys::new(config.provider.rp_id(), &origin, &config.provider.service_name_vi)
+        .map_err(because("passkeys cannot work with this issuer and rp_id"))?;
+    let limits = HashLimits {
+        permits: config.password.permits(),
+        queue: config.password.queue,
+        max_wait: config.password.wait_ms.duration(),
+    };
+    let population = match given {
+        Some(given) => given,
+        None => population(&config, clock.clone())?,
+    };
+    let acr = acr_table(&config)?;
+    Ok(Arc::new(Services {
+        keys: Keys::new(ring, clock.now()),
+        passwords: PasswordHasher::new(limits),
+        clients: Clients::default(),
+        clock,
+        entropy,
+        db,
+        cache,
+        sealer,
+        passkeys,
+        population,
+        acr,
+        config,
+    }))
+}
+
+fn acr_table(config: &Config) -> Result<AcrTable, StartError> {
+    let definitions = config
+        .acr
+        .iter()
+        .map(|row| {
+            Ok(AcrDefinition {
+                name: row.name.clone(),
+                aliases: row.aliases.clone(),
+                requirement: Requirement {
+                    minimum_identity_level: IdentityLevel::try_from(row.minimum_identity_level)
+                        .map_err(because("[[acr]] minimum_identity_level"))?,
+                    minimum_authentication_level: AuthenticationLevel::try_from(row.minimum_authentication_level)
+                        .map_err(because("[[acr]] minimum_authentication_level"))?,
+                    needs_settled: row.needs_settled,
+                    refuses_synced: row.refuses_synced,
+                },
+            })
+        })
+        .collect::<Result<Vec<_>, StartError>>()?;
+    AcrTable::new(definitions).map_err(because("[[acr]]"))
+}
+
+fn population(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn PopulationRegister>, StartError> {
+    let register = &config.registers.population;
+    if register.adapter != RegisterAdapter::Xroad {
+        return Ok(Arc::new(Unconnected));
+    }
+    let needed = |what: &'static str| StartError::new(format!("[registers.population] {what} is missing"));
+    let settings = XRoadSettings {
+        base_url: register.base_url.clone().ok_or_else(|| needed("base_url"))?,
+        client: register
+            .client
+            .as_deref()
+            .ok_or_else(|| needed("client"))?
+            .parse()
+            .map_err(because("[registers.population] client"))?,
+        service: register
+            .service
+            .as_deref()
+            .ok_or_else(|| needed("service"))?
+            .parse()
+            .map_err(because("[registers.population] service"))?,
+        deadline_ms: u64::from(register.deadline_ms.0),
+        user_id_prefix: register.user_id_prefix.clone(),
+        tls: register.tls.certificate.clone().zip(register.tls.key.clone()).map(|(certificate, key)| XRoadTls {
+            ca: register.tls.ca.clone(),
+            certificate,
+            key,
+        }),
+    };
+    let adapter = XRoadPopulationRegister::new(&settings, clock.clone()).map_err(because("[registers.population]"))?;
+    let policy = GuardPolicy {
+        breaker: BreakerPolicy {
+            failures_to_open: register.breaker.failures_to_open,
+            open_seconds: register.breaker.open_seconds.0,
+        },
+        ..GuardPolicy::default()
+    };
+    Ok(Arc::new(GuardedRegister::new(Arc::new(adapter), policy, clock)))
+}
+
+/// The senders of a configuration.
+pub fn senders(services: &Services) -> Result<Senders, StartError> {
+    let config = &services.config;
+    let inbox = || -> Arc<dyn MessageSender> {
+        Arc::new(TestInbox {
+            db: services.db.clone(),
+            clock: services.clock.clone(),
+            entropy: services.entropy.clone(),
+        })
+    };
+    let gateway = |sender: CodeSender, url: Option<Url>, token: Option<&crate::config::SecretRef>| {
+        Ok::<_, StartError>(match sender {
+            CodeSender::None => None,
+            CodeSender::TestInbox => Some(inbox()),
+            CodeSender::Http => {
+                let url = url.ok_or_else(|| StartError::new("the gateway's http_url is missing"))?;
+                let token = token.map(crate::config::SecretRef::read).transpose().map_err(because("token_file"))?;
+                let settings = HttpGatewaySettings { url, token: token.unwrap_or_default() };
+                let gateway = HttpGateway::new(settings).map_err(because("the message gateway"))?;
+                Some(Arc::new(gateway) as Arc<dyn MessageSender>)
+            }
+        })
+    };
+    let email: Option<Arc<dyn MessageSender>> = match config.email.sender {
+        EmailSender::None => None,
+        EmailSender::TestInbox => Some(inbox()),
+        EmailSender::Smtp => Some(Arc::new(smtp(config)?)),
+    };
+    let policy = OutboundPolicy { allow_loopback: config.backchannel.allow_loopback };
+    Ok(Senders {
+        sms: gateway(config.sms.sender, config.sms.http_url.clone(), config.sms.token_file.as_ref())?,
+        voice: gateway(config.voice.sender, config.voice.http_url.clone(), config.voice.token_file.as_ref())?,
+        email,
+        backchannel: BackchannelLogout::new(OutboundClient::new(policy).map_err(because("the outbound client"))?),
+        wording,
+    })
+}
+
+fn smtp(config: &Config) -> Result<Smtp, StartError> {
+    let server = config.email.smtp_server().map_err(because("[email]"))?;
+    let server = server.ok_or_else(|| StartError::new("[email] url is missing"))?;
+    let (username, password) = server.credentials.unzip();
+    Smtp::new(&SmtpSettings {
+        host: server.host,
+        port: server.port,
+        tls: match server.protection {
+            SmtpProtection::Tls => SmtpTls::Implicit,
+            SmtpProtection::StartTls => SmtpTls::StartTls,
+            SmtpProtection::None => SmtpTls::None,
+        },
+        username,
+        password,
+        from: config.email.from.clone().unwrap_or_default(),
+    })
+    .map_err(because("[email]"))
+}
+
+/// The words of a message, from the same catalogues as the pages.
+fn wording(services: &Services, notice: &Notice, language: &str, kind: MessageKind) -> (String, String) {
+    let locale = Locale::from_tag(language).unwrap_or_default();
+    let provider = &services.config.provider;
+    let host = provider.issuer.host();
+    let hotline = provider.hotline.as_deref().unwrap_or_default();
+    let service = if locale == Locale::En { &provider.service_name_en } else { &provider.service_name_vi };
+    let text = match notice {
+        Notice::SignInCode { code, .. } | Notice::CreateAccountCode { code } if kind == MessageKind::Voice => {
+            messages::code_call(locale, code)
+        }
+        Notice::SignInCode { code, portal } => {
+            messages::sign_in_sms(locale, portal.as_deref().unwrap_or(service), host, code)
+        }
+        Notice::CreateAccountCode { code } => messages::create_account_sms(locale, host, code),
+        Notice::AccountExists => messages::account_exists_sms(locale, hotline),
+        Notice::PasskeyAdded { at } => messages::passkey_added_sms(locale, *at, hotline),
+        Notice::PasskeyRemoved { at } => messages::passkey_removed_sms(locale, *at, hotline),
+        Notice::PasswordChanged { at } => messages::password_changed_sms(locale, *at, hotline),
+        Notice::RecoveryCodesRenewed { at } => messages::recovery_codes_sms(locale, *at, hotline),
+        Notice::AccountConfirmed => messages::account_confirmed_sms(locale),
+        Notice::AccountNotConfirmed => messages::account_not_confirmed_sms(locale, hotline),
+    };
+    (service.clone(), text)
+}
+
+/// Starts logging as configured. The first call of a process counts.
+pub fn start_logging(config: &crate::config::Log) {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start within one process (tests) keeps the first.
+    drop(match config.format {
+        LogFormat::Json => builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
+        LogFormat::Pretty => builder.compact().try_init(),
+    });
+}
+
+/// The process's metrics, made once.
+pub fn metrics_handle() -> Option<PrometheusHandle> {
+    static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    HANDLE
+        .get_or_init(|| {
+            PrometheusBuilder::new()
+                .set_buckets_for_metric(
+                    Matcher::Suffix("_seconds".to_owned()),
+                    &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0],
+                )
+                .ok()?
+                .install_recorder()
+                .ok()
+        })
+        .clone()
+}
+
+fn site(config: &Config) -> Site {
+    let provider = &config.provider;
+    let origin = provider.issuer.as_str().trim_end_matches('/').to_owned();
+    let host = origin.split_once("://").map_or(origin.as_str(), |(_, host)| host).to_owned();
+    Site {
+        host,
+        https: provider.issuer.is_https(),
+        origin,
+        request_timeout: config.limits.request_timeout_seconds.duration(),
+        body_timeout: config.limits.header_timeout_seconds.duration(),
+        body_bytes: config.limits.body_bytes,
+        proxy_header: config.limits.trust_proxy.header(),
+        test_environment: !provider.is_production(),
+        hotline: provider.hotline.clone().unwrap_or_default(),
+        hotline_hours: provider.hotline_hours.clone().unwrap_or_default(),
+        service_name: (provider.service_name_vi.clone(), provider.service_name_en.clone()),
+        account_idle_seconds: u32::try_from(crate::identity::session::ACCOUNT_PAGES_IDLE.as_secs()).unwrap_or(900),
+    }
+}
+
+/// A provider that serves on a bound address.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: watch::Sender<bool>,
+    stopping: Arc<AtomicBool>,
+    handle: axum_server::Handle<SocketAddr>,
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
+    jobs: Vec<tokio::task::JoinHandle<()>>,
+    patience: Duration,
+}
+
+/// Binds an address, with words for a busy port.
+pub fn bind(address: SocketAddr, option: &str) -> Result<std::net::TcpListener, StartError> {
+    let listener = std::net::TcpListener::bind(address).map_err(|error| {
+        let start = StartError::new(format!("{address} cannot be used: {error}"));
+        match error.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                start.fix(format!("Another program listens there. Stop it, or choose another port with {option}."))
+            }
+            _ => start.fix(format!("Choose another address with {option}.")),
+        }
+    })?;
+    listener.set_nonblocking(true).map_err(because("the listener"))?;
+    Ok(listener)
+}
+
+/// What the router is given.
+pub fn state(services: Arc<Services>, demo: Option<Arc<DemoSite>>) -> AppState {
+    AppState {
+        site: Arc::new(site(&services.config)),
+        places: Arc::new(Semaphore::new(services.config.limits.concurrency)),
+        stopping: Arc::new(AtomicBool::new(false)),
+        metrics: services.config.metrics.enabled.then(metrics_handle).flatten(),
+        demo,
+        services,
+    }
+}
+
+/// The largest request head, in bytes: parameters in an address take up to 16 KiB, cookies a few more.
+const HEAD_BYTES: usize = 64 * 1024;
+
+/// Serves on a listener, jobs included.
+pub fn serve(
+    services: Arc<Services>,
+    listener: std::net::TcpListener,
+    demo: Option<Arc<DemoSite>>,
+) -> Result<Running, StartError> {
+    let address = listener.local_addr().map_err(because("the listener"))?;
+    let (stop, stopped) = watch::channel(false);
+    let stopping = Arc::new(AtomicBool::new(false));
+    let limits = &services.config.limits;
+    let mut state = state(services.clone(), demo);
+    state.stopping = stopping.clone();
+    if services.config.metrics.enabled && state.demo.is_none() {
+        let listener = bind(services.config.metrics.listen, "[metrics] listen")?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(because("the metrics listener"))?;
+        let (router, mut stopped) = (crate::http::metrics_router().with_state(state.clone()), stopped.clone());
+        tokio::spawn(async move {
+            let until = async move { drop(stopped.wait_for(|stop| *stop).await) };
+            drop(axum::serve(listener, router).with_graceful_shutdown(until).await);
+        });
+    }
+    if let Some(handle) = state.metrics.clone() {
+        let mut stopped = stopped.clone();
+        tokio::spawn(async move {
+            while tokio::time::timeout(Duration::from_secs(5), stopped.changed()).await.is_err() {
+                handle.run_upkeep();
+            }
+        });
+    }
+    let patience = limits.stop_seconds.duration();
+    let header_timeout = limits.header_timeout_seconds.duration();
+    let router = crate::http::router(state);
+    let handle = axum_server::Handle::new();
+    let mut server = axum_server::from_tcp(listener).map_err(because("the listener"))?.handle(handle.clone());
+    let mut http = server.http_builder().http1();
+    http.timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(HEAD_BYTES);
+    let server = tokio::spawn(server.serve(router.into_make_service_with_connect_info::<SocketAddr>()));
+    let jobs = crate::jobs::start(&services, senders(&services)?, &stopped);
+    Ok(Running { address, stop, stopping, handle, server, jobs, patience })
+}
+
+impl Running {
+    /// Stops: readiness says no, no new connections, requests under way end, jobs end.
+    pub async fn stop(self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.handle.graceful_shutdown(Some(self.patience));
+        drop(self.server.await);
+        self.stop.send_replace(true);
+        for job in self.jobs {
+            drop(tokio::time::timeout(self.patience, job).await);
+        }
+    }
+}
+
+/// Listens for the signals that end the program, from now on; the answer waits for the first of them. Asked for before
+/// the program says that it is ready, so that no signal finds it without ears.
+pub fn stop_signal() -> Result<impl Future<Output = ()>, StartError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(because("signals"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(because("signals"))?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

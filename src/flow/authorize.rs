@@ -1,0 +1,574 @@
+//! The authorization endpoint and the way through its pages: what is next, and the answer at the end.
+
+use super::clients::{self, KnownClient};
+use super::disclosure::{self, Plan};
+use super::interaction::{self, AccountNeed, Begun, ConsentAnswer, Interaction, Target};
+use super::session::{self, LiveSession};
+use super::steps::{self, Situation, Step};
+use super::{Fault, Outcome, Services, audit, level, subject};
+use crate::audit::GrantEvent;
+use crate::base::{DisclosureId, GrantId, PersonId, RowId, Secret, random_token, sha256};
+use crate::crypto::Expect;
+use crate::db::Tx;
+use crate::identity::{AuthenticationLevel, Demand, IdentityLevel, LevelDecision, credential_policy};
+use crate::protocol::authorize::{self as rules, AuthorizeRequest, Prompt, Refusal};
+use crate::protocol::client::GrantType;
+use crate::protocol::response::AuthorizeResponse;
+use crate::protocol::{Error, ErrorCode, Parameters, ShowReason, scope};
+use crate::store;
+use crate::store::spent::SpentKind;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Stands for a person that no account is: a hint that names nobody here.
+const NOBODY: PersonId = PersonId(uuid::Uuid::nil());
+
+/// What an authorization request leads to.
+#[derive(Debug)]
+pub enum Begin {
+    /// A page of ours: nothing proved where to return to.
+    Show(ShowReason),
+    /// An answer at the portal.
+    Answer(Box<AuthorizeResponse>),
+    /// Pages of ours first.
+    Interact(Box<Begun>),
+}
+
+/// What comes next in a flow.
+#[derive(Debug)]
+pub enum Advance {
+    /// This page.
+    Page(Step),
+    /// The answer at the portal; the flow is over.
+    Answer(Box<AuthorizeResponse>),
+    /// The account page that was wanted; the flow is over.
+    Account(String),
+    /// The flow's answer was given before.
+    AlreadyDone,
+}
+
+/// The sign-in session as the request found it.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// The session cookie's value.
+    pub session: Option<&'a str>,
+    /// Posted from the portal's page: browsers then leave our cookies out, so pages must look again.
+    pub posted: bool,
+}
+
+/// Judges an authorization request and answers it at once where no page is needed.
+pub async fn begin(services: &Services, input: &[u8], arrival: Arrival<'_>) -> Outcome<Begin> {
+    let Ok(parameters) = Parameters::parse(input) else {
+        return Ok(Begin::Show(ShowReason::MalformedRequest));
+    };
+    let known = match parameters.get("client_id") {
+        Some(client_id) => clients::find(services, client_id).await?,
+        None => None,
+    };
+    let capabilities = super::metadata::capabilities(services);
+    let request = match rules::check(&parameters, known.as_deref().map(|known| &known.client), &capabilities) {
+        Ok(request) => request,
+        Err(Refusal::Show(reason)) => return Ok(Begin::Show(reason)),
+        Err(Refusal::Redirect(answer)) => return Ok(Begin::Answer(answer)),
+    };
+    let Some(known) = known else {
+        return Ok(Begin::Show(ShowReason::UnknownClient));
+    };
+    if level::is_out_of_reach(&level::demand(services, &request, &known.client)) {
+        return Ok(Begin::Answer(Box::new(request.refuse(Error::UNMET_AUTHENTICATION_REQUIREMENTS))));
+    }
+    let expected = match expected_person(services, &request, &known).await? {
+        Ok(expected) => expected,
+        Err(error) => return Ok(Begin::Answer(Box::new(request.refuse(error)))),
+    };
+    let silent = request.prompts(Prompt::None);
+    let mut begun = interaction::begin(services, Target::Portal(Box::new(request.clone())));
+    begun.interaction.expected = expected;
+    if arrival.posted && !silent {
+        interaction::save(services, &begun.interaction).await?;
+        return Ok(Begin::Interact(Box::new(begun)));
+    }
+    let session = session::find(services, arrival.session).await?;
+    let view = look(services, &begun.interaction, &known, session.as_ref()).await?;
+    match steps::next(&view.situation) {
+        Step::Finish { acr } => answer(services, &begun.interaction, &known, session, view.plan, acr).await,
+        step if silent => match steps::without_pages(&step, view.plan.as_ref().is_some_and(Plan::releases)) {
+            Some(code) => Ok(Begin::Answer(Box::new(request.refuse(silent_error(code))))),
+            None => {
+                let acr = view.acr();
+                answer(services, &begun.interaction, &known, session, view.plan, acr).await
+            }
+        },
+        _ => {
+            interaction::save(services, &begun.interaction).await?;
+            Ok(Begin::Interact(Box::new(begun)))
+        }
+    }
+}
+
+const fn silent_error(code: ErrorCode) -> Error {
+    match code {
+        ErrorCode::ConsentRequired => Error::CONSENT_REQUIRED,
+        ErrorCode::InteractionRequired => Error::INTERACTION_REQUIRED,
+        ErrorCode::UnmetAuthenticationRequirements => Error::UNMET_AUTHENTICATION_REQUIREMENTS,
+        _ => Error::LOGIN_REQUIRED,
+    }
+}
+
+async fn answer(
+    services: &Services,
+    interaction: &Interaction,
+    known: &KnownClient,
+    session: Option<LiveSession>,
+    plan: Option<Plan>,
+    acr: String,
+) -> Outcome<Begin> {
+    let (Some(session), Some(plan)) = (session, plan) else {
+        return Err(Fault::Internal("an answer without a session".into()));
+    };
+    let request = interaction.request().ok_or_else(|| Fault::Internal("an answer without a request".into()))?;
+    Ok(Begin::Answer(Box::new(match finish(services, interaction, known, &session, (&plan, acr)).await? {
+        Finished::Answer(response) => *response,
+        Finished::SessionGone | Finished::AlreadyDone => request.refuse(Error::LOGIN_REQUIRED),
+    })))
+}
+
+/// The person a hint names: `Some(nil)` when it names nobody we know, an error when the hint is no ID token of ours.
+async fn expected_person(
+    services: &Services,
+    request: &AuthorizeRequest,
+    known: &KnownClient,
+) -> Outcome<Result<Option<PersonId>, Error>> {
+    let mut subject = request.claims.subject.clone();
+    if let Some(hint) = &request.id_token_hint {
+        let expect = Expect {
+            typ: "JWT",
+            issuer: services.issuer(),
+            audience: Some(&known.client.client_id),
+            now: services.clock.now(),
+            leeway: Duration::from_secs(60),
+            allow_expired: true,
+        };
+        let Ok(claims) = services.keys.current().keys.verify(hint, &expect) else {
+            return Ok(Err(Error::new(
+                ErrorCode::InvalidRequest,
+                "id_token_hint_invalid",
+                "id_token_hint is not an ID token issued here to this client.",
+            )));
+        };
+        let hinted = claims.get("sub").and_then(|sub| sub.as_str()).map(str::to_owned);
+        if subject.is_some() && subject != hinted {
+            return Ok(Ok(Some(NOBODY)));
+        }
+        subject = hinted;
+    }
+    let Some(subject) = subject else {
+        return Ok(Ok(None));
+    };
+    let found = store::subject::find_person(&services.db, &known.client.sector, &subject).await?;
+    Ok(Ok(Some(found.unwrap_or(NOBODY))))
+}
+
+/// A situation with the disclosure plan it rests on.
+struct View {
+    situation: Situation,
+    plan: Option<Plan>,
+}
+
+impl View {
+    fn acr(&self) -> String {
+        match &self.situation.level {
+            LevelDecision::Met { acr } => acr.clone(),
+            _ => String::new(),
+        }
+    }
+}
+
+/// Reads all that the next step depends on.
+async fn look(
+    services: &Services,
+    interaction: &Interaction,
+    known: &KnownClient,
+    session: Option<&LiveSession>,
+) -> Outcome<View> {
+    let Some(request) = interaction.request() else {
+        return Err(Fault::Internal("a portal's flow without a request".into()));
+    };
+    let now = services.clock.now();
+    let Some(session) = session else {
+        return Ok(View { situation: nobody(interaction), plan: None });
+    };
+    let max_age = request.max_age.or(known.client.metadata.default_max_age);
+    let recent = max_age.is_none_or(|seconds| {
+        now >= session.session.authenticated_at.minus(Duration::from_secs(60))
+            && now.since(session.session.authenticated_at) <= Duration::from_secs(u64::from(seconds))
+    });
+    let demand = level::demand(services, request, &known.client);
+    let verdict = level::decide(services, &demand, session.session.person_id, session::achieved(session)?).await?;
+    let plan = disclosure::plan(services, known, request, session.session.person_id).await?;
+    let known_here = !request.prompts(Prompt::SelectAccount)
+        && store::session_client::list(&services.db, session.session.id)
+            .await?
+            .iter()
+            .any(|visit| visit.client_id == known.client.client_id);
+    let situation = Situation {
+        session: true,
+        fresh: recent && !request.prompts(Prompt::Login),
+        expected_person: interaction.expected.is_none_or(|person| person == session.session.person_id),
+        signed_in: interaction.signed_in == Some(session.session.id),
+        switched: interaction.switched,
+        continued: interaction.continued == Some(session.session.person_id),
+        known_here,
+        consent_needed: plan.page_needed && agreed(interaction, session.session.person_id, &plan).is_none(),
+        notice_suffices: plan.by_law && !request.prompts(Prompt::Consent),
+        offer_passkey: offer_passkey(services, interaction, session).await?,
+        level: verdict,
+    };
+    Ok(View { situation, plan: Some(plan) })
+}
+
+fn nobody(interaction: &Interaction) -> Situation {
+    Situation {
+        session: false,
+        fresh: false,
+        expected_person: true,
+        signed_in: false,
+        switched: interaction.switched,
+        continued: false,
+        known_here: false,
+        consent_needed: false,
+        notice_suffices: false,
+        offer_passkey: false,
+        level: LevelDecision::CannotBeMet,
+    }
+}
+
+/// Whether this is a moment to offer a passkey: just signed in strongly without one, none on the account, not asked
+/// within the last weeks (C10).
+async fn offer_passkey(services: &Services, interaction: &Interaction, session: &LiveSession) -> Outcome<bool> {
+    let here = interaction.signed_in == Some(session.session.id);
+    if !here || interaction.passkey_offered || interaction.creation.is_some() {
+        return Ok(false);
+    }
+    if credential_policy::may_bind_passkey(&session.session.methods, true, false).is_err() {
+        return Ok(false);
+    }
+    if store::passkey::count_active(&services.db, session.session.person_id).await? > 0 {
+        return Ok(false);
+    }
+    let asked = sha256(session.session.person_id.0.as_bytes());
+    Ok(!store::spent::is_spent(&services.db, SpentKind::PasskeyOffer, &asked).await?)
+}
+
+/// Says what comes next in a flow and, at its end, gives the answer.
+pub async fn advance(services: &Services, interaction: &Interaction, session: Option<LiveSession>) -> Outcome<Advance> {
+    let known = match &interaction.target {
+        Target::Account { path, needs } => {
+            return advance_account(services, interaction, session, path, *needs).await;
+        }
+        Target::Portal(request) => clients::find(services, &request.client_id).await?,
+    };
+    let Some(known) = known.filter(|known| !known.client.disabled) else {
+        return Ok(Advance::AlreadyDone);
+    };
+    let view = look(services, interaction, &known, session.as_ref()).await?;
+    match (steps::next(&view.situation), session, view.plan) {
+        (Step::Finish { acr }, Some(session), Some(plan)) => {
+            match finish(services, interaction, &known, &session, (&plan, acr)).await? {
+                Finished::Answer(response) => {
+                    interaction::forget(services, interaction).await?;
+                    Ok(Advance::Answer(response))
+                }
+                Finished::SessionGone => Ok(Advance::Page(Step::SignIn)),
+                Finished::AlreadyDone => Ok(Advance::AlreadyDone),
+            }
+        }
+        (step, ..) => Ok(Advance::Page(step)),
+    }
+}
+
+async fn advance_account(
+    services: &Services,
+    interaction: &Interaction,
+    session: Option<LiveSession>,
+    path: &str,
+    needs: AccountNeed,
+) -> Outcome<Advance> {
+    let Some(session) = session.filter(|live| !interaction.switched || interaction.signed_in == Some(live.session.id))
+    else {
+        return Ok(Advance::Page(Step::SignIn));
+    };
+    match needs {
+        AccountNeed::Session => return done_account(services, interaction, path).await,
+        AccountNeed::SignIn | AccountNeed::Strong if interaction.signed_in != Some(session.session.id) => {
+            return Ok(Advance::Page(Step::SignIn));
+        }
+        AccountNeed::SignIn => return done_account(services, interaction, path).await,
+        AccountNeed::Strong => {}
+    }
+    // As strong as this person can: a weak sign-in must not change the ways of an account that has strong ones (P5).
+    let demand = Demand {
+        values: services
+            .acr
+            .lookup(&crate::identity::assurance::level_acr(AuthenticationLevel::Two))
+            .into_iter()
+            .collect(),
+        essential: false,
+        minimum_authentication_level: AuthenticationLevel::One,
+        minimum_identity_level: IdentityLevel::Zero,
+    };
+    match level::decide(services, &demand, session.session.person_id, session::achieved(&session)?).await? {
+        LevelDecision::StepUp { authentication_level } => Ok(Advance::Page(Step::StepUp(authentication_level))),
+        _ => done_account(services, interaction, path).await,
+    }
+}
+
+async fn done_account(services: &Services, interaction: &Interaction, path: &str) -> Outcome<Advance> {
+    interaction::forget(services, interaction).await?;
+    Ok(Advance::Account(path.to_owned()))
+}
+
+/// Ends a portal's flow with an error at the portal: the person went back, refused, or cannot meet what is asked.
+pub async fn refuse(services: &Services, interaction: &Interaction, error: Error) -> Outcome<Advance> {
+    let Some(request) = interaction.request() else {
+        interaction::forget(services, interaction).await?;
+        return Ok(Advance::Account("/".to_owned()));
+    };
+    let mut tx = services.db.begin().await?;
+    if !once(services, &mut tx, interaction).await? {
+        return Ok(Advance::AlreadyDone);
+    }
+    tx.commit().await?;
+    interaction::forget(services, interaction).await?;
+    Ok(Advance::Answer(Box::new(request.refuse(error))))
+}
+
+/// The step a signed-in person stands at, for the pages that explain it (C9).
+pub async fn step(services: &Services, interaction: &Interaction, session: &LiveSession) -> Outcome<Step> {
+    let Some(request) = interaction.request() else {
+        return Ok(Step::StepUp(AuthenticationLevel::Two));
+    };
+    let Some(known) = clients::find(services, &request.client_id).await? else {
+        return Ok(Step::CannotBeMet);
+    };
+    let view = look(services, interaction, &known, Some(session)).await?;
+    Ok(steps::next(&view.situation))
+}
+
+/// Whether a signed-in person stands before a stronger sign-in.
+pub async fn steps_up(services: &Services, interaction: &Interaction, session: &LiveSession) -> Outcome<bool> {
+    if let Target::Account { needs, .. } = &interaction.target {
+        return Ok(*needs == AccountNeed::Strong && interaction.signed_in == Some(session.session.id));
+    }
+    Ok(matches!(step(services, interaction, session).await?, Step::StepUp(_)))
+}
+
+/// The plan for the pages that show what leaves (C6, C8).
+pub async fn plan_for(
+    services: &Services,
+    interaction: &Interaction,
+    session: &LiveSession,
+) -> Outcome<Option<(Arc<KnownClient>, Plan)>> {
+    let Some(request) = interaction.request() else {
+        return Ok(None);
+    };
+    let Some(known) = clients::find(services, &request.client_id).await? else {
+        return Ok(None);
+    };
+    let plan = disclosure::plan(services, &known, request, session.session.person_id).await?;
+    Ok(Some((known, plan)))
+}
+
+enum Finished {
+    Answer(Box<AuthorizeResponse>),
+    /// The session ended while the pages were shown.
+    SessionGone,
+    AlreadyDone,
+}
+
+/// A flow answers once, whatever happens in the browser.
+async fn once(services: &Services, tx: &mut Tx, interaction: &Interaction) -> Outcome<bool> {
+    if !interaction.kept {
+        return Ok(true);
+    }
+    let now = services.clock.now();
+    let until = now.plus(interaction::LIFETIME * 2);
+    Ok(store::spent::consume(tx, SpentKind::InteractionStep, &interaction.digest(), now, until).await?)
+}
+
+/// Issues the code: session held, visit noted, consent and disclosure recorded, grant written, all in one transaction.
+async fn finish(
+    services: &Services,
+    interaction: &Interaction,
+    known: &KnownClient,
+    session: &LiveSession,
+    (plan, acr): (&Plan, String),
+) -> Outcome<Finished> {
+    let Some(request) = interaction.request() else {
+        return Err(Fault::Internal("a portal's flow without a request".into()));
+    };
+    let now = services.clock.now();
+    let client_id = &known.client.client_id;
+    let person = session.session.person_id;
+    let mut tx = services.db.begin().await?;
+    let idle = now.plus(services.config.session.idle(session.session.authentication_level.as_u8()));
+    if !store::session::hold(&mut tx, session.session.id, now, idle).await? {
+        return Ok(Finished::SessionGone);
+    }
+    if !once(services, &mut tx, interaction).await? {
+        return Ok(Finished::AlreadyDone);
+    }
+    let sid = RowId::new(now, &*services.entropy);
+    let sid = store::session_client::upsert(&mut tx, session.session.id, client_id, sid.0, now).await?;
+    let subject = subject::of_in(services, &mut tx, &known.client.sector, person, now).await?;
+    let refused = note_consent(services, &mut tx, (interaction, known, person), plan).await?;
+    let release = plan.release.clone().without(&refused);
+    let code = random_token(&*services.entropy);
+    let id = GrantId::new(now, &*services.entropy);
+    // Core 11: what outlives the sign-out needs a page that the person saw, now or when the data was agreed to.
+    let seen = interaction.kept || (plan.releases() && !plan.page_needed);
+    let offline =
+        seen && request.scope.contains(scope::OFFLINE_ACCESS) && known.client.allows_grant(GrantType::RefreshToken);
+    let family_end = now.plus(services.config.tokens.refresh_family_days.duration());
+    let grant = store::grant::Grant {
+        id,
+        client_id: client_id.clone(),
+        person_id: person,
+        session_id: session.session.id,
+        sid,
+        subject,
+        scope: request.scope.to_string(),
+        claims_id_token: names(&release.id_token),
+        claims_userinfo: names(&release.userinfo),
+        agreement_id: known.agreement.as_ref().map(|agreement| agreement.id),
+        nonce: request.nonce.clone(),
+        redirect_uri: request.redirect.as_str().to_owned(),
+        redirect_uri_sent: request.redirect_uri_sent,
+        code_digest: sha256(code.as_bytes()),
+        code_challenge: request.code_challenge.clone(),
+        code_expires_at: now.plus(services.config.tokens.code_seconds.duration()),
+        code_used_at: None,
+        acr: acr.clone(),
+        methods: session.session.methods.clone(),
+        authentication_level: session.session.authentication_level,
+        identity_level: session.identity_level,
+        authenticated_at: session.session.authenticated_at,
+        offline,
+        created_at: now,
+        expires_at: if offline { family_end } else { family_end.min(session.session.expires_at) },
+        ended_at: None,
+        ended_reason: None,
+    };
+    store::grant::insert(&mut tx, &grant).await?;
+    let event = GrantEvent::Issued { acr, scope: grant.scope.clone() };
+    audit::append(
+        &mut tx,
+        audit::entry(services, event).person(person).client(client_id).session(session.session.id).grant(id),
+    )
+    .await?;
+    disclose(services, &mut tx, &grant, &release.all()).await?;
+    tx.commit().await?;
+    metrics::counter!("grants_issued_total").increment(1);
+    Ok(Finished::Answer(Box::new(request.grant(Secret::new(code)))))
+}
+
+/// The answer on the consent page, if it is this person's and the page showed all that would leave.
+fn agreed<'a>(interaction: &'a Interaction, person: PersonId, plan: &Plan) -> Option<&'a ConsentAnswer> {
+    let all = plan.release.all();
+    interaction
+        .consent
+        .as_ref()
+        .filter(|answer| answer.person == person && all.iter().all(|c| answer.shown.iter().any(|s| s == c.as_str())))
+}
+
+/// Records what the person agreed to, or was told of. Gives the claims that stay back.
+async fn note_consent(
+    services: &Services,
+    tx: &mut Tx,
+    (interaction, known, person): (&Interaction, &KnownClient, PersonId),
+    plan: &Plan,
+) -> Outcome<BTreeSet<crate::protocol::ClaimName>> {
+    let now = services.clock.now();
+    let answer = agreed(interaction, person, plan);
+    let refused: BTreeSet<_> = match answer {
+        Some(answer) => {
+            plan.optional.iter().filter(|c| answer.refused.iter().any(|r| r == c.as_str())).copied().collect()
+        }
+        None => plan.refused.clone(),
+    };
+    let told = answer.is_some() || (plan.page_needed && plan.by_law && interaction.continued == Some(person));
+    if told {
+        let claims: BTreeSet<_> = plan.release.all().difference(&refused).copied().collect();
+        let consent = store::consent::Consent {
+            person_id: person,
+            client_id: known.client.client_id.clone(),
+            claims: names(&claims),
+            refused: names(&refused),
+            given_at: now,
+            expires_at: now.plus(services.config.tokens.consent_days.duration()),
+            ended_at: None,
+        };
+        store::consent::upsert(tx, &consent).await?;
+        let event = GrantEvent::ConsentGiven { claims: names(&claims), refused: names(&refused) };
+        audit::append(tx, audit::entry(services, event).person(person).client(&known.client.client_id)).await?;
+    }
+    Ok(refused)
+}
+
+fn names(claims: &BTreeSet<crate::protocol::ClaimName>) -> Vec<String> {
+    claims.iter().map(|claim| claim.as_str().to_owned()).collect()
+}
+
+/// Records the release of data, in the person's sight (architecture 5.7). Written when the release is decided.
+async fn disclose(
+    services: &Services,
+    tx: &mut Tx,
+    grant: &store::grant::Grant,
+    claims: &BTreeSet<crate::protocol::ClaimName>,
+) -> Outcome<()> {
+    if claims.is_empty() {
+        return Ok(());
+    }
+    let now = services.clock.now();
+    let id = DisclosureId::new(now, &*services.entropy);
+    let disclosure = store::disclosure::Disclosure {
+        id,
+        person_id: grant.person_id,
+        client_id: grant.client_id.clone(),
+        agreement_id: grant.agreement_id,
+        grant_id: grant.id,
+        claims: names(claims),
+        at: now,
+    };
+    store::disclosure::insert(tx, &disclosure).await?;
+    let event = GrantEvent::DisclosureMade { disclosure: id, agreement: grant.agreement_id, claims: names(claims) };
+    let entry = audit::entry(services, event).person(grant.person_id).client(&grant.client_id).grant(grant.id);
+    audit::append(tx, entry).await
+}
+
+/// Notes that the person was asked about a passkey and said "later": not asked again for some weeks.
+pub async fn passkey_offer_declined(services: &Services, person: PersonId) -> Outcome<()> {
+    let now = services.clock.now();
+    let until = now.plus(credential_policy::OFFER_AGAIN_AFTER);
+    let mut tx = services.db.begin().await?;
+    store::spent::consume(&mut tx, SpentKind::PasskeyOffer, &sha256(person.0.as_bytes()), now, until).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// The person refused to send data: recorded, then `access_denied` at the portal.
+pub async fn consent_refused(
+    services: &Services,
+    interaction: &Interaction,
+    session: &LiveSession,
+) -> Outcome<Advance> {
+    if let Some((known, plan)) = plan_for(services, interaction, session).await? {
+        let claims = names(&plan.release.all());
+        let entry = audit::entry(services, GrantEvent::ConsentRefused { claims });
+        let mut tx = services.db.begin().await?;
+        audit::append(&mut tx, entry.person(session.session.person_id).client(&known.client.client_id)).await?;
+        tx.commit().await?;
+    }
+    refuse(services, interaction, Error::ACCESS_DENIED).await
+}

@@ -1,0 +1,183 @@
+//! Access and refresh tokens that come back: at userinfo, introspection and revocation.
+
+use super::clients::KnownClient;
+use super::{Outcome, Services, audit, disclosure, token};
+use crate::audit::{GrantEvent, Word};
+use crate::base::{Digest, Timestamp, sha256};
+use crate::crypto::Expect;
+use crate::identity::PersonStatus;
+use crate::protocol::jwt_claims::{AccessToken, TokenKind, Userinfo};
+use crate::protocol::{Error, ScopeSet, bearer, introspection, jws, scope};
+use crate::store;
+use crate::store::client::ClientStatus;
+use crate::store::grant::Grant;
+use crate::store::spent::SpentKind;
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// The userinfo answer, plain or signed as the client registered it.
+pub enum UserinfoAnswer {
+    /// JSON.
+    Plain(Value),
+    /// A JWT (Core 5.3.2).
+    Signed(String),
+}
+
+/// Answers userinfo: the token must be ours, live, for us, of a person, and carry `openid`.
+pub async fn userinfo(services: &Services, presented: &str) -> Outcome<Result<UserinfoAnswer, Error>> {
+    let Some((access, Some(live))) = read_access(services, presented).await? else {
+        return Ok(Err(bearer::INVALID_TOKEN));
+    };
+    if !access.is_for(services.issuer()) {
+        return Ok(Err(bearer::INVALID_TOKEN));
+    }
+    if !access.scope.contains(scope::OPENID) {
+        return Ok(Err(bearer::INSUFFICIENT_SCOPE));
+    }
+    let Some(known) = super::clients::find(services, &access.client_id).await? else {
+        return Ok(Err(bearer::INVALID_TOKEN));
+    };
+    // A claim leaves only under the agreement in force now, with the scope the token carries now.
+    let agreed =
+        known.agreement.as_ref().map(|agreement| disclosure::claim_names(&agreement.claims)).unwrap_or_default();
+    let of_scope = access.scope.claims();
+    let granted = ScopeSet::parse(&live.scope).unwrap_or_default().claims();
+    let claims = disclosure::claim_names(&live.claims_userinfo)
+        .into_iter()
+        .filter(|claim| agreed.contains(claim) && (of_scope.contains(claim) || !granted.contains(claim)))
+        .collect();
+    let released = disclosure::values(services, live.person_id, &claims).await?;
+    let levels =
+        access.scope.contains(scope::LEVELS).then(|| (live.identity_level.as_u8(), live.authentication_level.as_u8()));
+    let answer = Userinfo { subject: &live.subject, levels, released: &released };
+    Ok(Ok(match known.client.metadata.userinfo_signed_response_alg {
+        None => UserinfoAnswer::Plain(Value::Object(answer.claims())),
+        Some(algorithm) => {
+            let claims = answer.signed_claims(services.issuer(), &access.client_id);
+            UserinfoAnswer::Signed(token::sign(services, algorithm.as_str(), TokenKind::Userinfo, claims)?)
+        }
+    }))
+}
+
+/// An access token of ours that is live, with its grant where it has one. `None` for anything else.
+async fn read_access(services: &Services, presented: &str) -> Outcome<Option<(AccessToken, Option<Grant>)>> {
+    let now = services.clock.now();
+    let Some(access) = verified(services, presented, now) else {
+        return Ok(None);
+    };
+    if store::spent::is_spent(&services.db, SpentKind::RevokedAccessToken, &jti_digest(&access)).await? {
+        return Ok(None);
+    }
+    let Some(id) = access.grant else {
+        let client = super::clients::find(services, &access.client_id).await?;
+        return Ok(client.filter(|known| !known.client.disabled).map(|_| (access, None)));
+    };
+    // One read tells whether grant, person and client are all still in order (I2, I5).
+    let live = store::grant::find_for_token(&services.db, id).await?.filter(|found| in_order(found, now));
+    Ok(live.map(|found| (access, Some(found.grant))))
+}
+
+/// Whether grant, client and person are all such that a token counts.
+fn in_order(found: &store::grant::TokenGrant, now: Timestamp) -> bool {
+    found.grant.is_live(now)
+        && found.client_status == ClientStatus::Active
+        && found.person_status == PersonStatus::Active
+}
+
+fn verified(services: &Services, presented: &str, now: Timestamp) -> Option<AccessToken> {
+    let typ = TokenKind::AccessToken.typ();
+    let expect =
+        Expect { typ, issuer: services.issuer(), audience: None, now, leeway: Duration::ZERO, allow_expired: false };
+    let claims = services.keys.current().keys.verify(presented, &expect).ok()?;
+    let mut header = Map::new();
+    header.insert("typ".to_owned(), Value::from(typ));
+    AccessToken::read(&jws::Unverified { header, claims }, services.issuer(), now).ok()
+}
+
+fn jti_digest(access: &AccessToken) -> Digest {
+    sha256(access.jti.as_bytes())
+}
+
+/// Answers introspection for an authenticated client (RFC 7662).
+pub async fn introspect(services: &Services, known: &KnownClient, presented: &str) -> Outcome<Value> {
+    let client = &known.client;
+    if let Some((access, live)) = read_access(services, presented).await? {
+        if !introspection::may_introspect(client, &access.client_id, &access.audience) {
+            return Ok(introspection::inactive());
+        }
+        let authentication = live.as_ref().map(token::authentication);
+        return Ok(introspection::active(&introspection::ActiveToken {
+            issuer: services.issuer(),
+            client_id: &access.client_id,
+            subject: &access.subject,
+            audience: &access.audience,
+            scope: &access.scope,
+            issued_at: access.issued_at,
+            expires_at: access.expires_at,
+            jti: Some(&access.jti),
+            authentication: authentication.as_ref(),
+        }));
+    }
+    let now = services.clock.now();
+    let Some(row) = store::refresh_token::find(&services.db, &sha256(presented.as_bytes())).await? else {
+        return Ok(introspection::inactive());
+    };
+    let found = store::grant::find_for_token(&services.db, row.grant_id).await?.filter(|found| in_order(found, now));
+    let Some(grant) = found.map(|found| found.grant) else {
+        return Ok(introspection::inactive());
+    };
+    if row.used_at.is_some() || now >= row.expires_at || !introspection::may_introspect(client, &grant.client_id, &[]) {
+        return Ok(introspection::inactive());
+    }
+    let scope = ScopeSet::parse(&row.scope).unwrap_or_default();
+    Ok(introspection::active(&introspection::ActiveToken {
+        issuer: services.issuer(),
+        client_id: &grant.client_id,
+        subject: &grant.subject,
+        audience: std::slice::from_ref(&grant.client_id),
+        scope: &scope,
+        issued_at: row.created_at,
+        expires_at: row.expires_at,
+        jti: None,
+        authentication: Some(&token::authentication(&grant)),
+    }))
+}
+
+/// Revokes a token of the client (RFC 7009): a refresh token ends its family, an access token itself and its family.
+/// An unknown token is no error. A store that fails is one, so that the client tries again (E7).
+pub async fn revoke(services: &Services, known: &KnownClient, presented: &str) -> Outcome<()> {
+    let now = services.clock.now();
+    let client_id = &known.client.client_id;
+    let mut tx = services.db.begin().await?;
+    if let Some(access) = verified(services, presented, now) {
+        if access.client_id != *client_id {
+            return Ok(());
+        }
+        let until = access.expires_at.plus(Duration::from_secs(120));
+        store::spent::consume(&mut tx, SpentKind::RevokedAccessToken, &jti_digest(&access), now, until).await?;
+        if let Some(id) = access.grant {
+            end(services, &mut tx, id, client_id).await?;
+        }
+        let entry = audit::entry(services, GrantEvent::TokenRevoked { token: Word::new("access_token") });
+        audit::append(&mut tx, entry.client(client_id)).await?;
+    } else if let Some(row) = store::refresh_token::find(&mut tx, &sha256(presented.as_bytes())).await? {
+        let Some(grant) =
+            store::grant::find(&mut tx, row.grant_id).await?.filter(|grant| grant.client_id == *client_id)
+        else {
+            return Ok(());
+        };
+        end(services, &mut tx, grant.id, client_id).await?;
+        let entry = audit::entry(services, GrantEvent::TokenRevoked { token: Word::new("refresh_token") });
+        audit::append(&mut tx, entry.client(client_id).grant(grant.id)).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn end(services: &Services, tx: &mut crate::db::Tx, id: crate::base::GrantId, client_id: &str) -> Outcome<()> {
+    if store::grant::end(tx, id, "revoked", services.clock.now()).await? {
+        let entry = audit::entry(services, GrantEvent::Ended { reason: Word::new("revoked") });
+        audit::append(tx, entry.client(client_id).grant(id)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! Client authentication at the token, introspection and revocation endpoints: one door, one check.
+
+use super::clients::{self, KnownClient};
+use super::{Outcome, Services};
+use crate::base::sha256;
+use crate::crypto::{self, SigningAlgorithm};
+use crate::protocol::client_authentication::{Presented, Proof, failed};
+use crate::protocol::{Error, Parameters};
+use crate::store;
+use crate::store::spent::SpentKind;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The authenticated client, or the one error that every failure gives.
+pub async fn authenticate(
+    services: &Services,
+    authorization: Option<&str>,
+    parameters: &Parameters,
+) -> Outcome<Result<Arc<KnownClient>, Error>> {
+    let presented = match Presented::parse(authorization, parameters) {
+        Ok(presented) => presented,
+        Err(error) => return Ok(Err(error)),
+    };
+    let known = clients::find(services, presented.client_id()).await?;
+    let now = services.clock.now();
+    let proof = match presented.prove(known.as_deref().map(|known| &known.client), services.issuer(), now) {
+        Ok(proof) => proof,
+        Err(error) => return Ok(Err(error)),
+    };
+    let Some(known) = known else {
+        return Ok(Err(failed("unknown_client")));
+    };
+    let Proof::Signature { compact, header, claims } = proof else {
+        return Ok(Ok(known));
+    };
+    let allowed: Vec<SigningAlgorithm> = header.algorithm.as_str().parse().into_iter().collect();
+    let keys = known.client.metadata.jwks.clone().unwrap_or_default();
+    if crypto::verify_with_jwks(compact, &keys, &allowed).is_err() {
+        return Ok(Err(failed("assertion_signature")));
+    }
+    // Remembered for as long as the assertion could pass again, leeway included (F2, F3).
+    let digest = sha256(format!("{}:{}:{}", presented.client_id().len(), presented.client_id(), claims.jti).as_bytes());
+    let mut tx = services.db.begin().await?;
+    let until = claims.expires_at.plus(Duration::from_secs(120));
+    let fresh = store::spent::consume(&mut tx, SpentKind::ClientAssertion, &digest, now, until).await?;
+    tx.commit().await?;
+    Ok(if fresh { Ok(known) } else { Err(failed("assertion_replayed")) })
+}

@@ -1,0 +1,166 @@
+//! What leaves later: messages and logout tokens, written in the transaction of the act and sent by a job.
+
+use super::{Fault, Outcome, Services};
+use crate::base::{OutboxId, SessionId, Timestamp};
+use crate::db::Tx;
+use crate::store;
+use crate::store::outbox::OutboxKind;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+const PURPOSE: &str = "outbox";
+
+/// What a message says. The words are chosen when it is sent.
+#[derive(Clone, Serialize, Deserialize)]
+pub enum Notice {
+    /// A code to sign in with.
+    SignInCode {
+        /// Six digits.
+        code: String,
+        /// The portal's name, if one asked.
+        portal: Option<String>,
+    },
+    /// A code to create an account with.
+    CreateAccountCode {
+        /// Six digits.
+        code: String,
+    },
+    /// Somebody who knows the number, name and birth date tried to create an account that exists.
+    AccountExists,
+    /// A passkey was added.
+    PasskeyAdded {
+        /// When.
+        at: Timestamp,
+    },
+    /// A passkey was removed.
+    PasskeyRemoved {
+        /// When.
+        at: Timestamp,
+    },
+    /// The password was set or changed.
+    PasswordChanged {
+        /// When.
+        at: Timestamp,
+    },
+    /// A new set of printed codes.
+    RecoveryCodesRenewed {
+        /// When.
+        at: Timestamp,
+    },
+    /// The waiting account was confirmed by the register.
+    AccountConfirmed,
+    /// The waiting account does not match the register.
+    AccountNotConfirmed,
+}
+
+/// What an outbox row holds, sealed.
+#[derive(Clone, Serialize, Deserialize)]
+pub enum Posting {
+    /// A message to a person.
+    Message {
+        /// Phone in E.164 or e-mail address.
+        recipient: String,
+        /// What it says.
+        notice: Notice,
+        /// `vi` or `en`.
+        language: String,
+    },
+    /// A logout token to a portal; the token is made when it is sent.
+    Logout {
+        /// The portal.
+        client_id: String,
+        /// The person's subject at that portal.
+        subject: String,
+        /// The portal's name of the session.
+        sid: String,
+        /// The session that ended.
+        session: SessionId,
+    },
+    /// Nothing: written where an unknown number would otherwise cost less work than a known one (N2).
+    Nothing,
+}
+
+/// How a message goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Text message.
+    Sms,
+    /// A call that reads it twice.
+    Voice,
+    /// E-mail: notices only, never codes.
+    Email,
+    /// To a portal.
+    Logout,
+    /// Nowhere.
+    Nowhere,
+}
+
+impl Way {
+    /// The name in the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sms => "sms",
+            Self::Voice => "voice",
+            Self::Email => "email",
+            Self::Logout => "backchannel_logout",
+            Self::Nowhere => "none",
+        }
+    }
+}
+
+impl Way {
+    const fn kind(self) -> OutboxKind {
+        match self {
+            Self::Sms => OutboxKind::Sms,
+            Self::Voice => OutboxKind::Voice,
+            Self::Email => OutboxKind::Email,
+            Self::Logout => OutboxKind::BackchannelLogout,
+            Self::Nowhere => OutboxKind::None,
+        }
+    }
+}
+
+/// Writes one posting into the outbox.
+pub async fn post(
+    services: &Services,
+    tx: &mut Tx,
+    way: Way,
+    posting: &Posting,
+    reference: Option<String>,
+) -> Outcome<OutboxId> {
+    let now = services.clock.now();
+    let id = OutboxId::new(now, &*services.entropy);
+    let payload =
+        services.sealer.seal(PURPOSE, id.0.as_bytes(), &serde_json::to_vec(posting)?).map_err(Fault::internal)?;
+    // A code is useless after its lifetime; a portal that is down may come back within a day.
+    let patience = match way {
+        Way::Logout => Duration::from_secs(24 * 3600),
+        Way::Email => Duration::from_secs(6 * 3600),
+        Way::Sms | Way::Voice | Way::Nowhere => services.config.sign_in.code_seconds.duration(),
+    };
+    store::outbox::insert(
+        tx,
+        &store::outbox::OutboxMessage {
+            id,
+            kind: way.kind(),
+            payload_sealed: payload,
+            reference,
+            due_at: now,
+            attempts: 0,
+            claimed_until: None,
+            created_at: now,
+            give_up_at: now.plus(patience),
+            finished_at: None,
+            outcome: None,
+            last_error: None,
+        },
+    )
+    .await?;
+    Ok(id)
+}
+
+/// Opens a row's payload.
+pub fn open(services: &Services, id: OutboxId, payload: &[u8]) -> Outcome<Posting> {
+    let plain = services.sealer.open(PURPOSE, id.0.as_bytes(), payload).map_err(Fault::internal)?;
+    Ok(serde_json::from_slice(&plain)?)
+}

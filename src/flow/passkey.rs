@@ -1,0 +1,204 @@
+//! Passkeys: making one, signing in with one. A challenge counts once, for one purpose, five minutes at most, and its
+//! use is marked in SQL before the answer is judged.
+
+use super::interaction::{self, Ceremony, CeremonyPurpose, Interaction};
+use super::outbox::{self, Notice, Posting, Way};
+use super::{Fault, Outcome, Services, audit, person, sign_in};
+use crate::audit::CredentialEvent;
+use crate::base::{CredentialId, PersonId};
+use crate::crypto::{self, PasskeyError, challenge_digest};
+use crate::identity::{Method, Rule, credential_policy};
+use crate::store;
+use crate::store::Inserted;
+use crate::store::spent::SpentKind;
+use serde_json::Value;
+
+/// How signing in with a passkey went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignedIn {
+    /// Proved; the interaction knows.
+    Yes,
+    /// A key this server does not know: the browser may forget it.
+    UnknownKey {
+        /// The key.
+        credential_id: Vec<u8>,
+    },
+    /// The challenge is gone: page stood too long, or was used.
+    Expired,
+    /// The answer does not hold.
+    Failed,
+}
+
+/// How making a passkey went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Made {
+    /// It belongs to the account now.
+    Yes,
+    /// Known already, here or on another account.
+    AlreadyKnown,
+    /// The challenge is gone.
+    Expired,
+    /// The answer does not hold.
+    Failed,
+}
+
+/// Begins a sign-in ceremony and gives the options for the browser.
+pub async fn start_sign_in(services: &Services, interaction: &mut Interaction, autofill: bool) -> Outcome<Value> {
+    let now = services.clock.now();
+    let made = services.passkeys.start_authentication(autofill, now).map_err(Fault::internal)?;
+    interaction.ceremony = Some(Ceremony { purpose: CeremonyPurpose::SignIn, state: made.state, started_at: now });
+    interaction::save(services, interaction).await?;
+    Ok(made.options)
+}
+
+/// Judges the browser's answer.
+pub async fn finish_sign_in(services: &Services, interaction: &mut Interaction, response: &str) -> Outcome<SignedIn> {
+    let now = services.clock.now();
+    let ceremony = interaction.take_ceremony(CeremonyPurpose::SignIn, now);
+    interaction::save(services, interaction).await?;
+    let Some(ceremony) = ceremony else {
+        return Ok(SignedIn::Expired);
+    };
+    if !spend(services, &ceremony).await? {
+        return Ok(SignedIn::Expired);
+    }
+    let Ok((user, credential_id)) = services.passkeys.identify(response) else {
+        return Ok(SignedIn::Failed);
+    };
+    let Some(known) = store::passkey::find_by_credential(&services.db, &credential_id).await? else {
+        return Ok(SignedIn::UnknownKey { credential_id });
+    };
+    if known.person_id != PersonId(user) {
+        return Ok(SignedIn::Failed);
+    }
+    let verdict = services.passkeys.finish_authentication(response, &ceremony.state, &known.state, now);
+    let authenticated = match verdict {
+        Ok(authenticated) => authenticated,
+        Err(error) => {
+            tracing::info!(reason = %error, "a passkey answer was refused");
+            metrics::counter!("sign_in_failures_total", "method" => "passkey").increment(1);
+            return Ok(SignedIn::Failed);
+        }
+    };
+    let mut tx = services.db.begin().await?;
+    let updated = store::passkey::update_after_use(
+        &mut tx,
+        known.id,
+        authenticated.updated_state_json.as_deref(),
+        authenticated.backed_up,
+        now,
+    )
+    .await?;
+    if !updated {
+        // Removed while the browser answered.
+        return Ok(SignedIn::Failed);
+    }
+    let settled = credential_policy::is_settled(known.settles_at, now);
+    if settled {
+        // A passkey cannot be guessed: its owner opens again what somebody's guessing closed (M5).
+        let closed = [&Rule::SENT_CODE, &Rule::TOTP, &Rule::PASSWORD, &Rule::RECOVERY];
+        sign_in::forget_failures(services, &mut tx, known.person_id, &closed).await?;
+    }
+    tx.commit().await?;
+    let method =
+        Method::Passkey { user_verified: authenticated.user_verified, synced: authenticated.backed_up, settled };
+    Ok(match sign_in::proved(services, interaction, Some(known.person_id), method).await? {
+        sign_in::Proved::Yes => SignedIn::Yes,
+        _ => SignedIn::Failed,
+    })
+}
+
+/// Marks a challenge as used. `false`: it was used before (I1).
+async fn spend(services: &Services, ceremony: &Ceremony) -> Outcome<bool> {
+    let now = services.clock.now();
+    let Ok(digest) = challenge_digest(&ceremony.state) else {
+        return Ok(false);
+    };
+    let mut tx = services.db.begin().await?;
+    let until = ceremony.started_at.plus(crypto::CHALLENGE_LIFETIME * 2);
+    let fresh = store::spent::consume(&mut tx, SpentKind::PasskeyChallenge, &digest, now, until).await?;
+    tx.commit().await?;
+    Ok(fresh)
+}
+
+/// Begins a ceremony that makes a passkey for a person. The caller keeps the ceremony and has checked that a passkey
+/// may be bound.
+pub async fn start_making(services: &Services, who: PersonId) -> Outcome<(Value, Ceremony)> {
+    let now = services.clock.now();
+    let found = store::person::get(&services.db, who).await?;
+    let label = person::number(services, &found)?.masked();
+    let existing = store::passkey::list_for(&services.db, who).await?;
+    let exclude = existing.into_iter().map(|passkey| passkey.credential).collect();
+    let made =
+        services.passkeys.start_registration(who.0, &label, &found.full_name, exclude, now).map_err(Fault::internal)?;
+    let ceremony = Ceremony { purpose: CeremonyPurpose::Register, state: made.state, started_at: now };
+    Ok((made.options, ceremony))
+}
+
+/// Judges the browser's answer and keeps the passkey. `first_day`: the account is new, so the passkey does not yet
+/// count in full.
+pub async fn finish_making(
+    services: &Services,
+    who: PersonId,
+    ceremony: Option<Ceremony>,
+    (response, name, first_day): (&str, &str, bool),
+) -> Outcome<Made> {
+    let now = services.clock.now();
+    let Some(ceremony) = ceremony else {
+        return Ok(Made::Expired);
+    };
+    if !spend(services, &ceremony).await? {
+        return Ok(Made::Expired);
+    }
+    let made = match services.passkeys.finish_registration(response, &ceremony.state, now) {
+        Ok(made) if made.person == who.0 => made,
+        Ok(_) => return Ok(Made::Failed),
+        Err(PasskeyError::Malformed) => return Ok(Made::Failed),
+        Err(error) => {
+            tracing::info!(reason = %error, "a new passkey was refused");
+            return Ok(Made::Failed);
+        }
+    };
+    let id = CredentialId::new(now, &*services.entropy);
+    let row = store::passkey::Passkey {
+        id,
+        person_id: who,
+        credential: made.credential_id,
+        state: made.state_json,
+        name: name.chars().take(40).collect(),
+        aaguid: made.aaguid,
+        transports: made.transports,
+        backed_up: made.backed_up,
+        created_at: now,
+        settles_at: if first_day { credential_policy::settles_at(now) } else { now },
+        last_used_at: None,
+        ended_at: None,
+    };
+    let mut tx = services.db.begin().await?;
+    match store::passkey::insert(&mut tx, &row).await? {
+        Inserted::New => {}
+        Inserted::AlreadyKnown => return Ok(Made::AlreadyKnown),
+    }
+    let event = CredentialEvent::PasskeyAdded { credential: id, backed_up: made.backed_up };
+    audit::append(&mut tx, audit::entry(services, event).person(who)).await?;
+    tell_phone(services, &mut tx, who, Notice::PasskeyAdded { at: now }).await?;
+    tx.commit().await?;
+    Ok(Made::Yes)
+}
+
+/// Puts a notice to the person's phone into the outbox, in the transaction of the change (ASVS 6.3.6).
+pub async fn tell_phone(services: &Services, tx: &mut crate::db::Tx, who: PersonId, notice: Notice) -> Outcome<()> {
+    let contacts = person::contacts(services, who).await?;
+    let language = store::person::get(&services.db, who).await?.language;
+    if let Some(phone) = contacts.phone {
+        let recipient = phone.as_str().to_owned();
+        let posting = Posting::Message { recipient, notice: notice.clone(), language: language.clone() };
+        outbox::post(services, tx, Way::Sms, &posting, None).await?;
+    }
+    if let Some(email) = contacts.email {
+        let recipient = email.as_str().to_owned();
+        let posting = Posting::Message { recipient, notice, language };
+        outbox::post(services, tx, Way::Email, &posting, None).await?;
+    }
+    Ok(())
+}

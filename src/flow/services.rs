@@ -1,0 +1,47 @@
+//! What every use case needs, made once at start and handed down: no globals.
+
+use super::clients::Clients;
+use super::keys::Keys;
+use crate::base::{Clock, Entropy};
+use crate::cache::Cache;
+use crate::config::Config;
+use crate::crypto::{Passkeys, PasswordHasher, Sealer};
+use crate::db::Db;
+use crate::identity::AcrTable;
+use crate::registers::PopulationRegister;
+use std::sync::Arc;
+
+/// Settings and tools of the running program.
+pub struct Services {
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Durable truth.
+    pub db: Db,
+    /// Short-lived state.
+    pub cache: Arc<dyn Cache>,
+    /// The effective configuration.
+    pub config: Config,
+    /// Seals and indexes personal data.
+    pub sealer: Sealer,
+    /// Signing keys.
+    pub keys: Keys,
+    /// The gate in front of argon2.
+    pub passwords: PasswordHasher,
+    /// WebAuthn.
+    pub passkeys: Passkeys,
+    /// Known clients.
+    pub clients: Clients,
+    /// The population register.
+    pub population: Arc<dyn PopulationRegister>,
+    /// acr values and what they mean.
+    pub acr: AcrTable,
+}
+
+impl Services {
+    /// The issuer identifier, exactly as configured: the only address anything is built from.
+    pub fn issuer(&self) -> &str {
+        self.config.provider.issuer.as_str()
+    }
+}

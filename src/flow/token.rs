@@ -1,0 +1,333 @@
+//! The token endpoint: codes and refresh generations are consumed by one conditional update, tokens are made after
+//! the commit that allows them.
+
+use super::clients::KnownClient;
+use super::{Fault, Outcome, Services, audit, client_authentication, disclosure, keys};
+use crate::audit::{GrantEvent, Word};
+use crate::base::{RowId, Secret, Timestamp, random_token, sha256};
+use crate::db::Tx;
+use crate::identity::PersonStatus;
+use crate::identity::amr;
+use crate::protocol::client::GrantType;
+use crate::protocol::jwt_claims::{self, AccessToken, Authentication, IdToken, TokenKind};
+use crate::protocol::token::{
+    self as rules, CodeExchange, CodeState, CredentialsRequest, RefreshExchange, RefreshState, RefreshVerdict,
+    TokenRequest, Verdict,
+};
+use crate::protocol::{Error, Parameters, ScopeSet};
+use crate::store;
+use crate::store::client::ClientStatus;
+use crate::store::grant::{CodeConsumption, Grant};
+use crate::store::refresh_token::RefreshConsumption;
+use serde_json::{Map, Value, json};
+
+/// Answers a token request with the JSON of RFC 6749 5.1, or its error.
+pub async fn respond(
+    services: &Services,
+    authorization: Option<&str>,
+    parameters: &Parameters,
+) -> Outcome<Result<Value, Error>> {
+    let known = match client_authentication::authenticate(services, authorization, parameters).await? {
+        Ok(known) => known,
+        Err(error) => return Ok(Err(error)),
+    };
+    match TokenRequest::parse(parameters) {
+        Err(error) => Ok(Err(error)),
+        Ok(TokenRequest::Code(exchange)) => redeem(services, &known, &exchange).await,
+        Ok(TokenRequest::Refresh(exchange)) => refresh(services, &known, &exchange).await,
+        Ok(TokenRequest::ClientCredentials(request)) => client_credentials(services, &known, &request),
+    }
+}
+
+async fn redeem(services: &Services, known: &KnownClient, exchange: &CodeExchange) -> Outcome<Result<Value, Error>> {
+    let now = services.clock.now();
+    let client = &known.client;
+    let mut tx = services.db.begin().await?;
+    let consumption = store::grant::consume_code(&mut tx, &exchange.code.digest(), now).await?;
+    let (grant, used_before) = match consumption {
+        CodeConsumption::Unknown => {
+            let late = store::grant::end_late_code(&mut tx, &exchange.code.digest(), now).await?;
+            return note_late(services, tx, late, "code_expired").await;
+        }
+        CodeConsumption::Fresh(grant) => (grant, false),
+        CodeConsumption::Spent(grant) => (grant, true),
+    };
+    if refused_meanwhile(services, &mut tx, &grant).await? {
+        tx.commit().await?;
+        return Ok(Err(rules::replayed()));
+    }
+    let state = CodeState {
+        client_id: grant.client_id.clone(),
+        redirect_uri: grant.redirect_uri.clone(),
+        redirect_uri_sent: grant.redirect_uri_sent,
+        code_challenge: grant.code_challenge.clone(),
+        expires_at: grant.code_expires_at,
+        used_before,
+        ended: !grant.is_live(now),
+    };
+    match rules::redeem(client, exchange, &state, now) {
+        Verdict::Replayed => {
+            end_family(services, &mut tx, &grant, "code_replayed").await?;
+            tx.commit().await?;
+            Ok(Err(rules::replayed()))
+        }
+        Verdict::Refuse { error, burn } => {
+            // The code stays consumed: whoever holds it next is no better (B1).
+            if burn {
+                end_family(services, &mut tx, &grant, error.reason).await?;
+                tx.commit().await?;
+            }
+            Ok(Err(error))
+        }
+        Verdict::Issue => {
+            let entry = audit::entry(services, GrantEvent::Exchanged);
+            audit::append(&mut tx, entry.person(grant.person_id).client(&client.client_id).grant(grant.id)).await?;
+            let scope = ScopeSet::parse(&grant.scope).unwrap_or_default();
+            let refresh = next_refresh(services, &mut tx, known, &grant, &scope).await?;
+            tx.commit().await?;
+            tokens(services, known, &grant, (&scope, refresh, &exchange.resource)).await.map(Ok)
+        }
+    }
+}
+
+async fn refresh(
+    services: &Services,
+    known: &KnownClient,
+    exchange: &RefreshExchange,
+) -> Outcome<Result<Value, Error>> {
+    let now = services.clock.now();
+    let mut tx = services.db.begin().await?;
+    let (grant, row) = match store::refresh_token::consume(&mut tx, &exchange.token.digest(), now).await? {
+        RefreshConsumption::Unknown => {
+            let late = store::refresh_token::end_late(&mut tx, &exchange.token.digest(), now).await?;
+            return note_late(services, tx, late, "refresh_token_expired").await;
+        }
+        RefreshConsumption::Fresh { token, grant } => (grant, Some(token)),
+        RefreshConsumption::Reused { grant_id } => {
+            (Box::new(store::grant::find(&mut tx, grant_id).await?.ok_or_else(gone)?), None)
+        }
+    };
+    if refused_meanwhile(services, &mut tx, &grant).await? {
+        tx.commit().await?;
+        return Ok(Err(rules::replayed()));
+    }
+    let state = RefreshState {
+        client_id: grant.client_id.clone(),
+        scope: row.as_ref().and_then(|row| ScopeSet::parse(&row.scope).ok()).unwrap_or_default(),
+        expires_at: row.as_ref().map_or(now, |row| row.expires_at),
+        family_expires_at: grant.expires_at,
+        used_before: row.is_none(),
+        ended: !grant.is_live(now),
+    };
+    match rules::rotate(&known.client, exchange, &state, now) {
+        RefreshVerdict::Replayed => {
+            end_family(services, &mut tx, &grant, "refresh_reused").await?;
+            let entry = audit::entry(services, GrantEvent::RefreshReused);
+            audit::append(&mut tx, entry.person(grant.person_id).client(&grant.client_id).grant(grant.id)).await?;
+            tx.commit().await?;
+            Ok(Err(rules::replayed()))
+        }
+        RefreshVerdict::Refuse { error, burn } => {
+            if burn {
+                end_family(services, &mut tx, &grant, error.reason).await?;
+                tx.commit().await?;
+            }
+            // Otherwise the transaction is dropped: a mistaken request does not cost the client its token.
+            Ok(Err(error))
+        }
+        RefreshVerdict::Issue { scope } => {
+            let entry = audit::entry(services, GrantEvent::RefreshRotated);
+            audit::append(&mut tx, entry.person(grant.person_id).client(&grant.client_id).grant(grant.id)).await?;
+            // The generation keeps its full scope; a narrower answer narrows this access token only (RFC 6749 6).
+            let refresh = next_refresh(services, &mut tx, known, &grant, &state.scope).await?;
+            tx.commit().await?;
+            tokens(services, known, &grant, (&scope, refresh, &exchange.resource)).await.map(Ok)
+        }
+    }
+}
+
+async fn next_refresh(
+    services: &Services,
+    tx: &mut Tx,
+    known: &KnownClient,
+    grant: &Grant,
+    scope: &ScopeSet,
+) -> Outcome<Option<Secret>> {
+    if !known.client.allows_grant(GrantType::RefreshToken) {
+        return Ok(None);
+    }
+    let now = services.clock.now();
+    let token = random_token(&*services.entropy);
+    let idle = now.plus(services.config.tokens.refresh_idle_days.duration());
+    store::refresh_token::insert(
+        tx,
+        &store::refresh_token::RefreshToken {
+            digest: sha256(token.as_bytes()),
+            grant_id: grant.id,
+            scope: scope.to_string(),
+            created_at: now,
+            expires_at: idle.min(grant.expires_at),
+            used_at: None,
+        },
+    )
+    .await?;
+    Ok(Some(Secret::new(token)))
+}
+
+/// What came too late ended for good, so that a clock set back does not revive it (I15): written down, then refused as
+/// what is unknown.
+async fn note_late(
+    services: &Services,
+    mut tx: Tx,
+    late: Option<crate::base::GrantId>,
+    reason: &'static str,
+) -> Outcome<Result<Value, Error>> {
+    if let Some(id) = late {
+        let grant = store::grant::find(&mut tx, id).await?.ok_or_else(gone)?;
+        let entry = audit::entry(services, GrantEvent::Ended { reason: Word::new(reason) });
+        audit::append(&mut tx, entry.person(grant.person_id).client(&grant.client_id).grant(id)).await?;
+        tx.commit().await?;
+    }
+    Ok(Err(rules::unknown()))
+}
+
+/// Ends the family when its person or client may not be served any more (I5): off is off on every grant.
+async fn refused_meanwhile(services: &Services, tx: &mut Tx, grant: &Grant) -> Outcome<bool> {
+    let found = store::grant::find_for_token(&mut *tx, grant.id).await?;
+    let active = found.is_some_and(|found| {
+        found.client_status == ClientStatus::Active && found.person_status == PersonStatus::Active
+    });
+    if !active {
+        end_family(services, tx, grant, "not_active").await?;
+    }
+    Ok(!active)
+}
+
+fn gone() -> Fault {
+    Fault::Internal("a refresh token without a grant".to_owned())
+}
+
+/// Ends a grant with everything that grew from it.
+pub async fn end_family(services: &Services, tx: &mut Tx, grant: &Grant, reason: &'static str) -> Outcome<()> {
+    if store::grant::end(tx, grant.id, reason, services.clock.now()).await? {
+        let event = GrantEvent::Ended { reason: Word::new(reason) };
+        let entry = audit::entry(services, event);
+        audit::append(tx, entry.person(grant.person_id).client(&grant.client_id).grant(grant.id)).await?;
+    }
+    Ok(())
+}
+
+/// How the person signed in, as tokens state it.
+pub fn authentication(grant: &Grant) -> Authentication {
+    Authentication {
+        acr: grant.acr.clone(),
+        methods: amr(&grant.methods).into_iter().map(str::to_owned).collect(),
+        authenticated_at: grant.authenticated_at,
+        authentication_level: grant.authentication_level.as_u8(),
+        identity_level: grant.identity_level.as_u8(),
+    }
+}
+
+async fn tokens(
+    services: &Services,
+    known: &KnownClient,
+    grant: &Grant,
+    (scope, refresh, resource): (&ScopeSet, Option<Secret>, &[String]),
+) -> Outcome<Value> {
+    let now = services.clock.now();
+    let client = &known.client;
+    let authentication = authentication(grant);
+    let lifetimes = &services.config.tokens;
+    let access = AccessToken {
+        issuer: services.issuer().to_owned(),
+        audience: rules::audience_with_userinfo(client, resource, services.issuer()).unwrap_or_default(),
+        subject: grant.subject.clone(),
+        client_id: client.client_id.clone(),
+        issued_at: now,
+        expires_at: now.plus(lifetimes.access_token_seconds.duration()).min(grant.expires_at),
+        jti: RowId::new(now, &*services.entropy).to_string(),
+        scope: scope.clone(),
+        grant: Some(grant.id),
+        authentication: Some(authentication.clone()),
+    };
+    let access_token =
+        sign(services, client.access_token_algorithm().as_str(), TokenKind::AccessToken, access.claims())?;
+    let algorithm = client.metadata.id_token_signed_response_alg;
+    // The agreement in force now decides, also for tokens that are renewed.
+    let agreement = known.agreement.as_ref().map(|agreement| disclosure::claim_names(&agreement.claims));
+    let agreed = agreement.unwrap_or_default();
+    let claims = disclosure::claim_names(&grant.claims_id_token).into_iter().filter(|c| agreed.contains(c)).collect();
+    let released = disclosure::values(services, grant.person_id, &claims).await?;
+    let id_token = IdToken {
+        issuer: services.issuer(),
+        subject: &grant.subject,
+        client_id: &client.client_id,
+        issued_at: now,
+        expires_at: now.plus(lifetimes.id_token_seconds.duration()),
+        authentication: &authentication,
+        nonce: grant.nonce.as_deref(),
+        sid: Some(&grant.sid.to_string()),
+        at_hash: Some(jwt_claims::at_hash(&access_token, algorithm)),
+        released: &released,
+    };
+    let id_token = sign(services, algorithm.as_str(), TokenKind::IdToken, id_token.claims())?;
+    let mut answer = bearer(&access_token, seconds_between(now, access.expires_at), scope);
+    answer.insert("id_token".to_owned(), Value::from(id_token));
+    if let Some(refresh) = refresh {
+        answer.insert("refresh_token".to_owned(), Value::from(refresh.expose()));
+    }
+    let answer = Value::Object(answer);
+    super::demo::keep_tokens(services, grant.id, &answer).await;
+    Ok(answer)
+}
+
+fn client_credentials(
+    services: &Services,
+    known: &KnownClient,
+    request: &CredentialsRequest,
+) -> Outcome<Result<Value, Error>> {
+    let client = &known.client;
+    let allowed = match rules::client_credentials(client, request) {
+        Ok(allowed) => allowed,
+        Err(error) => return Ok(Err(error)),
+    };
+    let now = services.clock.now();
+    // Without a resource of its own the token is for us, and opens nothing here but introspection of itself.
+    let audience = if allowed.audience.is_empty() { vec![services.issuer().to_owned()] } else { allowed.audience };
+    let access = AccessToken {
+        issuer: services.issuer().to_owned(),
+        audience,
+        subject: client.client_id.clone(),
+        client_id: client.client_id.clone(),
+        issued_at: now,
+        expires_at: now.plus(services.config.tokens.access_token_seconds.duration()),
+        jti: RowId::new(now, &*services.entropy).to_string(),
+        scope: allowed.scope,
+        grant: None,
+        authentication: None,
+    };
+    let token = sign(services, client.access_token_algorithm().as_str(), TokenKind::AccessToken, access.claims())?;
+    Ok(Ok(Value::Object(bearer(&token, seconds_between(now, access.expires_at), &access.scope))))
+}
+
+fn bearer(access_token: &str, expires_in: i64, scope: &ScopeSet) -> Map<String, Value> {
+    let answer = json!({
+        "access_token": access_token,
+        "token_type": "Bearer",
+        "expires_in": expires_in,
+        "scope": scope.to_string(),
+    });
+    match answer {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn seconds_between(from: Timestamp, to: Timestamp) -> i64 {
+    to.seconds().saturating_sub(from.seconds())
+}
+
+/// Signs a claim set of one kind.
+pub fn sign(services: &Services, algorithm: &str, kind: TokenKind, claims: Map<String, Value>) -> Outcome<String> {
+    keys::sign(services, algorithm, kind.typ(), &Value::Object(claims))
+}

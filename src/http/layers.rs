@@ -1,0 +1,188 @@
+//! What every request passes: id, log line, metrics, host check, limits, guards in the answer.
+
+use super::AppState;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::time::Instant;
+use tracing::Instrument;
+
+/// The id of one request, in the log line, the audit trail and the answer's `x-request-id`.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+/// Other origins that a form on this page may end at, for the page's Content-Security-Policy.
+#[derive(Debug, Clone, Default)]
+pub struct FormTargets(pub Vec<String>);
+
+/// The answer may be kept by caches: discovery, JWKS, assets. Everything else is `no-store` (J6).
+#[derive(Debug, Clone, Copy)]
+pub struct Cacheable(pub u32);
+
+/// The page posts itself to a portal and needs its origin told there.
+#[derive(Debug, Clone, Copy)]
+pub struct TellsOrigin;
+
+const METHODS_NEVER_SERVED: [Method; 2] = [Method::TRACE, Method::CONNECT];
+
+/// Gives the request an id, a span and a log line; measures it.
+pub async fn observe(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let mut bytes = [0u8; 8];
+    state.services.entropy.fill(&mut bytes);
+    let id: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let method = method_label(request.method());
+    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    request.extensions_mut().insert(RequestId(id.clone()));
+    // The route, never the address: queries carry codes, paths carry flow handles.
+    let span = tracing::info_span!("request", id = %id, method, route = %route);
+    let started = Instant::now();
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let took = started.elapsed();
+    let status = response.status().as_u16();
+    span.in_scope(|| {
+        tracing::info!(status, micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX), "answered");
+    });
+    let labels = [("route", route), ("method", method.to_owned()), ("status", status.to_string())];
+    metrics::counter!("http_requests_total", &labels).increment(1);
+    metrics::histogram!("http_request_seconds", &labels[..2]).record(took.as_secs_f64());
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    response
+}
+
+/// A method as a label: what nobody serves is one label, or callers could make new ones without end (S2).
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// Only requests to the issuer's own host are served (J1, J2): nothing is ever built from `Host` or `Forwarded`.
+pub async fn own_host(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    if METHODS_NEVER_SERVED.contains(request.method()) {
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
+    let path = request.uri().path();
+    let probe = path.starts_with("/health/") || path == "/metrics";
+    // A request may name its host in two places and more than once (RFC 9112 3.2.2): every name must be ours.
+    let own = state.site.host.as_bytes();
+    let mut named = request.headers().get_all(header::HOST).iter().map(HeaderValue::as_bytes).peekable();
+    let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+    let served = (named.peek().is_some() || authority.is_some())
+        && named.all(|host| host == own)
+        && authority.is_none_or(|host| host == own);
+    if !probe && !served {
+        return (StatusCode::MISDIRECTED_REQUEST, "This server does not answer for that host.\n").into_response();
+    }
+    next.run(request).await
+}
+
+/// Ends a request that takes too long, and refuses those beyond what is served at once.
+pub async fn bounded(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    // The body first: a slow sender holds a connection, not a place.
+    let (parts, body) = request.into_parts();
+    let reading = axum::body::to_bytes(body, state.site.body_bytes);
+    let body = match tokio::time::timeout(state.site.body_timeout, reading).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return (StatusCode::PAYLOAD_TOO_LARGE, "The request is too large.\n").into_response(),
+        Err(_) => return (StatusCode::REQUEST_TIMEOUT, "The request came too slowly.\n").into_response(),
+    };
+    let request = Request::from_parts(parts, Body::from(body));
+    let Ok(_place) = state.places.try_acquire() else {
+        metrics::counter!("http_requests_shed_total").increment(1);
+        return too_busy();
+    };
+    match tokio::time::timeout(state.site.request_timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => too_busy(),
+    }
+}
+
+fn too_busy() -> Response {
+    let mut response = (StatusCode::SERVICE_UNAVAILABLE, "Busy. Try again in a few seconds.\n").into_response();
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    response
+}
+
+/// The guards that every answer carries (D9, J6, E8).
+pub async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let targets = response.extensions_mut().remove::<FormTargets>().unwrap_or_default();
+    let cacheable = response.extensions_mut().remove::<Cacheable>();
+    let tells_origin = response.extensions_mut().remove::<TellsOrigin>().is_some();
+    let policy = content_security_policy(&targets.0);
+    let headers = response.headers_mut();
+    let mut set = |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::X_FRAME_OPTIONS, "DENY");
+    set(header::REFERRER_POLICY, if tells_origin { "strict-origin" } else { "same-origin" });
+    set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    set(
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=(), publickey-credentials-create=(self), publickey-credentials-get=(self)",
+    );
+    if state.site.https {
+        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
+    }
+    match cacheable {
+        None => set(header::CACHE_CONTROL, "no-store"),
+        Some(_) => None,
+    };
+    if let Some(Cacheable(seconds)) = cacheable {
+        let text = if seconds > 86_400 {
+            format!("public, max-age={seconds}, immutable")
+        } else {
+            format!("public, max-age={seconds}")
+        };
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            headers.insert(header::CACHE_CONTROL, value);
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(&policy) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, value);
+    }
+    response
+}
+
+/// No inline code, nothing from elsewhere, no framing; forms end here or at the portal of this flow.
+/// (Browsers apply `form-action` to the redirect that follows a form, so the portal's origin must be named.)
+fn content_security_policy(form_targets: &[String]) -> String {
+    let mut policy = String::from(
+        "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; \
+         connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
+    );
+    for target in form_targets {
+        if target.chars().all(|c| c.is_ascii_alphanumeric() || "-._~:/[]+".contains(c)) {
+            policy.push(' ');
+            policy.push_str(target);
+        }
+    }
+    policy
+}
+
+/// A panic in a handler ends that request only (X34), with an id and without its text.
+pub fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response<Body> {
+    tracing::error!(reason = "panic", "a request ended in a panic");
+    metrics::counter!("http_panics_total").increment(1);
+    (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side. Try again later.\n").into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d9_k2_the_policy_has_no_way_around() {
+        let policy = content_security_policy(&["https://rp.example".to_owned(), "https://x; script-src *".to_owned()]);
+        assert!(policy.contains("frame-ancestors 'none'") && policy.contains("default-src 'none'"));
+        assert!(!policy.contains("unsafe"));
+        assert!(policy.ends_with("form-action 'self' https://rp.example"), "{policy}");
+    }
+}

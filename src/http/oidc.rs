@@ -1,0 +1,243 @@
+//! The provider's protocol endpoints.
+
+use super::layers::Cacheable;
+use super::problem::{Answer, Problem, finish};
+use super::visitor::Visitor;
+use super::{AppState, cookies, signin, signout};
+use crate::flow::authorize::{self, Arrival, Begin};
+use crate::flow::bearer_token::{self, UserinfoAnswer};
+use crate::flow::{Fault, client_authentication, metadata, token};
+use crate::protocol::{Error, ErrorCode, Parameters, ShowReason, bearer};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+
+/// Discovery and keys: answered from memory, also when everything else is shed (I11).
+pub fn public_documents() -> Router<AppState> {
+    Router::new().route("/.well-known/openid-configuration", get(discovery)).route("/jwks", get(jwks))
+}
+
+/// The protocol's wing.
+pub fn router() -> Router<AppState> {
+    Router::new()
+        .route("/authorize", get(authorize_get).post(authorize_post))
+        .route("/token", post(token_endpoint))
+        .route("/userinfo", get(userinfo).post(userinfo))
+        .route("/introspect", post(introspect))
+        .route("/revoke", post(revoke))
+        .route("/logout", get(signout::request_get).post(signout::request_post))
+}
+
+async fn discovery(State(state): State<AppState>, headers: HeaderMap) -> Response {
+    let seconds = state.services.config.keys.jwks_max_age_seconds.0;
+    document(&headers, &metadata::discovery(&state.services), seconds)
+}
+
+async fn jwks(State(state): State<AppState>, headers: HeaderMap) -> Response {
+    let seconds = state.services.config.keys.jwks_max_age_seconds.0;
+    document(&headers, &metadata::jwks(&state.services), seconds)
+}
+
+/// A public document that caches may keep, with an ETag.
+fn document(headers: &HeaderMap, value: &Value, seconds: u32) -> Response {
+    let body = value.to_string();
+    let digest = crate::base::sha256(body.as_bytes());
+    let tag: String = digest.as_bytes().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let etag = format!("\"{tag}\"");
+    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|sent| sent.as_bytes() == etag.as_bytes());
+    let mut response = if known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+    };
+    if let Ok(value) = HeaderValue::from_str(&etag) {
+        response.headers_mut().insert(header::ETAG, value);
+    }
+    // Public documents may be read by pages of other origins; nothing else may.
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response.extensions_mut().insert(Cacheable(seconds));
+    response
+}
+
+async fn authorize_get(State(state): State<AppState>, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
+    let outcome = authorize(&state, &visitor, query.unwrap_or_default().as_bytes(), false).await;
+    finish(&state, &visitor, outcome)
+}
+
+async fn authorize_post(State(state): State<AppState>, visitor: Visitor, headers: HeaderMap, body: Bytes) -> Response {
+    let outcome = if is_form(&headers) {
+        authorize(&state, &visitor, &body, true).await
+    } else {
+        Err(ShowReason::MalformedRequest.into())
+    };
+    finish(&state, &visitor, outcome)
+}
+
+async fn authorize(state: &AppState, visitor: &Visitor, input: &[u8], posted: bool) -> Answer<Response> {
+    let session = visitor.cookie(cookies::SESSION);
+    match authorize::begin(&state.services, input, Arrival { session, posted }).await? {
+        Begin::Show(reason) => Err(reason.into()),
+        Begin::Answer(answer) => signin::deliver(state, visitor, &answer),
+        Begin::Interact(begun) => signin::enter(visitor, &begun, &format!("/signin/{}/next", begun.interaction.id)),
+    }
+}
+
+pub fn is_form(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+}
+
+fn authorization(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("\u{0}"))
+}
+
+/// Reads the parameters of a request that clients post.
+fn client_parameters(headers: &HeaderMap, body: &Bytes) -> Result<Parameters, Error> {
+    if !is_form(headers) {
+        return Err(Error::new(
+            ErrorCode::InvalidRequest,
+            "content_type",
+            "Send the parameters as application/x-www-form-urlencoded.",
+        ));
+    }
+    if headers.get_all(header::AUTHORIZATION).iter().count() > 1 {
+        return Err(Error::new(ErrorCode::InvalidRequest, "authorization_repeated", "Send one Authorization header."));
+    }
+    Parameters::parse(body).map_err(|error| Error::new(ErrorCode::InvalidRequest, error.as_str(), error.description()))
+}
+
+async fn token_endpoint(State(state): State<AppState>, headers: HeaderMap, body: Bytes) -> Response {
+    let parameters = match client_parameters(&headers, &body) {
+        Ok(parameters) => parameters,
+        Err(error) => return oauth_error(&error, &headers),
+    };
+    let outcome = token::respond(&state.services, authorization(&headers), &parameters).await;
+    let known = ["authorization_code", "refresh_token", "client_credentials"];
+    let sent = parameters.get("grant_type").unwrap_or_default();
+    let grant_type = known.into_iter().find(|name| *name == sent).unwrap_or("other");
+    match outcome {
+        Ok(Ok(answer)) => {
+            metrics::counter!("tokens_issued_total", "grant_type" => grant_type).increment(1);
+            json_answer(StatusCode::OK, &answer)
+        }
+        Ok(Err(error)) => oauth_error(&error, &headers),
+        Err(fault) => oauth_fault(&fault),
+    }
+}
+
+async fn introspect(State(state): State<AppState>, headers: HeaderMap, body: Bytes) -> Response {
+    about_token(&state, &headers, &body, true).await
+}
+
+async fn revoke(State(state): State<AppState>, headers: HeaderMap, body: Bytes) -> Response {
+    about_token(&state, &headers, &body, false).await
+}
+
+async fn about_token(state: &AppState, headers: &HeaderMap, body: &Bytes, ask: bool) -> Response {
+    let parameters = match client_parameters(headers, body) {
+        Ok(parameters) => parameters,
+        Err(error) => return oauth_error(&error, headers),
+    };
+    let services = &state.services;
+    let known = match client_authentication::authenticate(services, authorization(headers), &parameters).await {
+        Ok(Ok(known)) => known,
+        Ok(Err(error)) => return oauth_error(&error, headers),
+        Err(fault) => return oauth_fault(&fault),
+    };
+    let Some(presented) = parameters.get("token") else {
+        let error = Error::new(ErrorCode::InvalidRequest, "token_missing", "token is missing.");
+        return oauth_error(&error, headers);
+    };
+    if ask && known.client.is_public() {
+        return oauth_error(&crate::protocol::client_authentication::failed("public_client"), headers);
+    }
+    let outcome = if ask {
+        bearer_token::introspect(services, &known, presented).await.map(|answer| json_answer(StatusCode::OK, &answer))
+    } else {
+        bearer_token::revoke(services, &known, presented).await.map(|()| StatusCode::OK.into_response())
+    };
+    outcome.unwrap_or_else(|fault| oauth_fault(&fault))
+}
+
+async fn userinfo(State(state): State<AppState>, method: Method, headers: HeaderMap) -> Response {
+    drop(method);
+    let presented = match bearer::token(authorization(&headers)) {
+        Ok(token) => token,
+        Err(error) => return bearer_error(error.as_ref()),
+    };
+    match bearer_token::userinfo(&state.services, presented.expose()).await {
+        Ok(Ok(UserinfoAnswer::Plain(value))) => json_answer(StatusCode::OK, &value),
+        Ok(Ok(UserinfoAnswer::Signed(jwt))) => ([(header::CONTENT_TYPE, "application/jwt")], jwt).into_response(),
+        Ok(Err(error)) => bearer_error(Some(&error)),
+        Err(fault) => oauth_fault(&fault),
+    }
+}
+
+fn bearer_error(error: Option<&Error>) -> Response {
+    let status = match error.map(|error| error.code) {
+        Some(ErrorCode::InvalidRequest) => StatusCode::BAD_REQUEST,
+        Some(ErrorCode::InsufficientScope) => StatusCode::FORBIDDEN,
+        _ => StatusCode::UNAUTHORIZED,
+    };
+    let mut response = match error {
+        Some(error) => json_answer(status, &error.to_json()),
+        None => status.into_response(),
+    };
+    if let Ok(value) = HeaderValue::from_str(&bearer::challenge(error)) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    }
+    response
+}
+
+/// An answer of RFC 6749 5.2.
+fn oauth_error(error: &Error, headers: &HeaderMap) -> Response {
+    tracing::info!(error = error.code.as_str(), reason = error.reason, "a client's request was refused");
+    metrics::counter!("client_errors_total", "error" => error.code.as_str(), "reason" => error.reason).increment(1);
+    let status =
+        if error.code == ErrorCode::InvalidClient { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
+    let mut response = json_answer(status, &error.to_json());
+    if status == StatusCode::UNAUTHORIZED && headers.contains_key(header::AUTHORIZATION) {
+        let challenge = HeaderValue::from_static(bearer::BASIC_CHALLENGE);
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// Our own failure, at an endpoint of clients: never a yes, never "wrong credentials" (I9).
+fn oauth_fault(fault: &Fault) -> Response {
+    let (status, code) = match fault {
+        Fault::Unavailable(_) | Fault::Overloaded { .. } => {
+            (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
+        }
+        Fault::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
+    };
+    let id = crate::base::ErrorId::new(&crate::base::SystemEntropy);
+    tracing::error!(error_id = %id, reason = fault.reason(), fault = %fault, "a client's request failed");
+    let description = "The server could not do this now. Try again later.";
+    let body = json!({ "error": code, "error_description": description, "error_id": id.as_str() });
+    let mut response = json_answer(status, &body);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    }
+    response
+}
+
+fn json_answer(status: StatusCode, value: &Value) -> Response {
+    let mut response = (status, [(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response();
+    response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// A logout request that cannot be read, as a page.
+pub fn unreadable_logout(error: &Error) -> Problem {
+    let mut problem = Problem::new(crate::view::ProblemReason::PortalRequest, error.reason);
+    problem.developer_hint = Some("The logout request cannot be read, or its parts do not fit together.");
+    problem
+}

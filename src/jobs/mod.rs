@@ -1,0 +1,125 @@
+//! Work in the background. Every job may run on every node: rows are claimed, so nothing is done twice for good.
+
+use crate::flow::delivery::{self, Senders};
+use crate::flow::{Outcome, Services, changes, create_account, keys};
+use crate::store;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How often the outbox is looked at when nobody knocks.
+const OUTBOX_EVERY: Duration = Duration::from_millis(250);
+const CONFIRM_EVERY: Duration = Duration::from_secs(5);
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const KEYS_EVERY: Duration = Duration::from_secs(60);
+const BATCH: u32 = 500;
+/// Batches of one table at a turn: a flood is swept faster than it can be made, and no turn lasts for ever.
+const ROUNDS: usize = 100;
+
+/// Starts every job; they end when `stop` turns true.
+pub fn start(
+    services: &Arc<Services>,
+    senders: Senders,
+    stop: &watch::Receiver<bool>,
+) -> Vec<tokio::task::JoinHandle<()>> {
+    let senders = Arc::new(senders);
+    vec![
+        tokio::spawn(every(OUTBOX_EVERY, stop.clone(), services.clone(), "outbox", {
+            move |services| {
+                let senders = senders.clone();
+                async move { send(&services, &senders).await }
+            }
+        })),
+        tokio::spawn(every(CONFIRM_EVERY, stop.clone(), services.clone(), "confirm", |services| async move {
+            confirm_waiting(&services).await
+        })),
+        tokio::spawn(every(SWEEP_EVERY, stop.clone(), services.clone(), "sweep", |services| async move {
+            sweep(&services).await
+        })),
+        tokio::spawn(every(KEYS_EVERY, stop.clone(), services.clone(), "keys", |services| async move {
+            keys::keep(&services).await
+        })),
+        tokio::spawn(changes::listen(services.clone(), stop.clone())),
+    ]
+}
+
+/// Runs `work` again and again, with a pause between; a failure is logged and tried again at the next turn.
+async fn every<F, W>(
+    pause: Duration,
+    mut stop: watch::Receiver<bool>,
+    services: Arc<Services>,
+    name: &'static str,
+    work: F,
+) where
+    F: Fn(Arc<Services>) -> W + Send,
+    W: Future<Output = Outcome<()>> + Send,
+{
+    let mut timer = tokio::time::interval(pause);
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = timer.tick() => {}
+            _ = stop.changed() => return,
+        }
+        if *stop.borrow() {
+            return;
+        }
+        if let Err(fault) = work(services.clone()).await {
+            metrics::counter!("job_failures_total", "job" => name).increment(1);
+            tracing::warn!(job = name, reason = fault.reason(), fault = %fault, "a job failed and will run again");
+        }
+    }
+}
+
+async fn send(services: &Services, senders: &Senders) -> Outcome<()> {
+    // Until nothing is due: a burst of messages does not wait for the timer.
+    while delivery::round(services, senders, 32).await? == 32 {}
+    Ok(())
+}
+
+/// Asks the register again about accounts that wait for it.
+pub async fn confirm_waiting(services: &Services) -> Outcome<()> {
+    let now = services.clock.now();
+    for person in store::person::list_pending(&services.db, 20, None).await? {
+        if now.since(person.updated_at) < CONFIRM_EVERY {
+            return Ok(());
+        }
+        let mut tx = services.db.begin().await?;
+        let mine = store::person::claim_pending(&mut tx, person.id, person.updated_at, now).await?;
+        tx.commit().await?;
+        if mine && !create_account::confirm_waiting(services, person.id).await? {
+            // Still down: no use in asking for the next one now.
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Removes what expired, in bounded batches by index. Expiry itself is judged at use, not here (T5).
+pub async fn sweep(services: &Services) -> Outcome<()> {
+    let now = services.clock.now();
+    let day_ago = now.minus(Duration::from_secs(86_400));
+    let month_ago = now.minus(Duration::from_secs(30 * 86_400));
+    macro_rules! sweep_all {
+        ($($sweep:expr),* $(,)?) => {$(
+            for _ in 0..ROUNDS {
+                let mut tx = services.db.begin().await?;
+                let removed = $sweep(&mut tx).await?;
+                tx.commit().await?;
+                if removed < u64::from(BATCH) {
+                    break;
+                }
+            }
+        )*};
+    }
+    sweep_all!(
+        async |tx| store::sweep::sent_codes(tx, day_ago, BATCH).await,
+        async |tx| store::sweep::spent_artefacts(tx, now, BATCH).await,
+        async |tx| store::sweep::refresh_tokens(tx, day_ago, BATCH).await,
+        async |tx| store::sweep::throttles(tx, month_ago, 100, BATCH).await,
+        async |tx| store::sweep::outbox(tx, day_ago, BATCH).await,
+        async |tx| store::sweep::grants(tx, month_ago, BATCH).await,
+        async |tx| store::sweep::sessions(tx, month_ago, BATCH).await,
+    );
+    Ok(())
+}
