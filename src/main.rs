@@ -1,3 +1,5 @@
 //! The `dinhdanh` program: a thin shell around the library.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    dinhdanh::cli::run()
+}
