@@ -1,0 +1,24 @@
+//! What every flow test stands on.
+
+pub mod authenticator;
+pub mod browser;
+pub mod house;
+pub mod portal;
+
+pub use browser::{Browser, Page};
+pub use house::{Citizen, HOA, House, MINH};
+pub use portal::{Portal, claims_of};
+
+use std::time::Duration;
+
+pub const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub const fn minutes(minutes: u64) -> Duration {
+    seconds(60 * minutes)
+}
+
+pub const fn days(days: u64) -> Duration {
+    seconds(86_400 * days)
+}

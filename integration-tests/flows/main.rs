@@ -1,0 +1,32 @@
+//! Whole flows through the real router, in process: a frozen clock, seeded randomness, a register without a wire and
+//! senders that only listen. Nothing here waits; time moves when a test says so.
+
+#[cfg(test)]
+mod kit;
+
+#[cfg(test)]
+mod backchannel;
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod consent;
+#[cfg(test)]
+mod create;
+#[cfg(test)]
+mod enumeration;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod lifetimes;
+#[cfg(test)]
+mod off;
+#[cfg(test)]
+mod refresh;
+#[cfg(test)]
+mod sessions;
+#[cfg(test)]
+mod sign_on;
+#[cfg(test)]
+mod skipping;
+#[cfg(test)]
+mod throttling;

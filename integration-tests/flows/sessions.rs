@@ -1,0 +1,249 @@
+//! Sessions: how long they live, what they lend, and that time only runs forward.
+
+use crate::kit::house::START;
+use crate::kit::{Browser, HOA, House, Page, Portal, claims_of, days, minutes, seconds};
+use serde_json::{Value, json};
+
+async fn signed_in(house: &House, portal: &Portal) -> (Browser, Page) {
+    let mut browser = house.browser();
+    let page = portal.ask(&mut browser, &[]).await;
+    let answer = house.sign_in(&mut browser, &page, &HOA).await;
+    (browser, answer)
+}
+
+async fn id_token(house: &House, portal: &Portal, answer: &Page) -> Value {
+    claims_of(&portal.tokens(house, answer).await["id_token"])
+}
+
+fn asks_to_sign_in(page: &Page) {
+    page.is(200).has("name=\"identifier\"");
+}
+
+#[tokio::test]
+async fn t5_a_session_ends_by_idleness_and_by_age() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let portal = Portal::new(&house, "portal-a").await;
+    let (mut browser, _) = signed_in(&house, &portal).await;
+    house.after(seconds(3599));
+    portal.ask(&mut browser, &[]).await.code();
+    house.after(seconds(3600));
+    asks_to_sign_in(&portal.ask(&mut browser, &[]).await);
+
+    let (mut browser, _) = signed_in(&house, &portal).await;
+    for _ in 0..14 {
+        house.after(minutes(50));
+        portal.ask(&mut browser, &[]).await.code();
+    }
+    house.after(seconds(1199));
+    portal.ask(&mut browser, &[]).await.code();
+    house.after(seconds(1));
+    asks_to_sign_in(&portal.ask(&mut browser, &[]).await);
+}
+
+#[tokio::test]
+async fn the_ends_follow_the_authentication_level() {
+    let house =
+        House::over(&[("session.level_2_idle_seconds", "600"), ("session.level_2_absolute_seconds", "1200")]).await;
+    house.with(&HOA).await;
+    let portal = Portal::new(&house, "portal-a").await;
+    let (mut weak, _) = signed_in(&house, &portal).await;
+    house.after(minutes(1));
+    let mut strong = house.browser();
+    let page = portal.ask(&mut strong, &[]).await;
+    house.sign_in_twice(&mut strong, &page, &HOA).await.code();
+    house.after(seconds(599));
+    portal.ask(&mut strong, &[]).await.code();
+    house.after(seconds(600));
+    asks_to_sign_in(&portal.ask(&mut strong, &[]).await);
+    portal.ask(&mut weak, &[]).await.code();
+}
+
+#[tokio::test]
+async fn account_pages_close_after_a_quarter_of_an_hour() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let portal = Portal::new(&house, "portal-a").await;
+    let (mut browser, _) = signed_in(&house, &portal).await;
+    browser.open("/account").await.is(200).has(HOA.name);
+    house.after(minutes(14));
+    browser.open("/account").await.is(200).has(HOA.name);
+    house.after(seconds(901));
+    asks_to_sign_in(&browser.open("/account").await);
+    // Single sign-on still works, and a new sign-in opens the pages again.
+    portal.ask(&mut browser, &[]).await.code();
+    house.after(seconds(901));
+    let page = browser.open("/account").await;
+    let page = house.sign_in(&mut browser, &page, &HOA).await;
+    page.is(200).at("/account");
+}
+
+#[tokio::test]
+async fn t6_i15_the_clock_set_back_revives_no_session() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let portal = Portal::new(&house, "portal-a").await;
+    let (mut browser, _) = signed_in(&house, &portal).await;
+    house.after(minutes(61));
+    asks_to_sign_in(&portal.ask(&mut browser, &[]).await);
+    house.clock.set(START.plus(minutes(5)));
+    asks_to_sign_in(&portal.ask(&mut browser, &[]).await);
+
+    let (mut browser, _) = signed_in(&house, &portal).await;
+    let page = browser.open("/account").await;
+    browser.press(&page, "/logout/all", &[]).await;
+    house.clock.set(START);
+    asks_to_sign_in(&portal.ask(&mut browser, &[]).await);
+}
+
+#[tokio::test]
+async fn t6_i15_the_clock_set_back_revives_no_code() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let portal = Portal::new(&house, "portal-a").await;
+    let mut browser = house.browser();
+    let page = portal.ask(&mut browser, &[]).await;
+    let page = house.ask_code(&mut browser, &page, &HOA).await;
+    let code = house.code_for(&HOA).await;
+    house.after(minutes(11));
+    browser.submit(&page, "/code", &[("code", &code)]).await.is(422);
+    house.clock.set(START.plus(minutes(1)));
+    browser.press(&page, &format!("/signin/{}/code", page.flow()), &[("code", &code)]).await.is(422);
+    assert!(browser.session().is_none());
+
+    let (_, answer) = signed_in(&house, &portal).await;
+    let code = answer.code();
+    house.after(seconds(61));
+    assert_eq!(portal.redeem(&house, &code).await.0, 400);
+    house.clock.set(START.plus(minutes(1)));
+    assert_eq!(portal.redeem(&house, &code).await.0, 400);
+}
+
+#[tokio::test]
+async fn t6_i15_the_clock_set_back_revives_no_refresh_token() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let portal = Portal::new(&house, "portal-a").await.asking("openid offline_access");
+    let (_, answer) = signed_in(&house, &portal).await;
+    let first = portal.tokens(&house, &answer).await["refresh_token"].clone();
+    house.after(days(15));
+    assert_eq!(portal.refresh(&house, &first, None).await.0, 400);
+    house.clock.set(START.plus(minutes(1)));
+    assert_eq!(portal.refresh(&house, &first, None).await.0, 400);
+}
+
+#[tokio::test]
+async fn p6_prompt_login_really_asks_and_auth_time_is_true() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let portal = Portal::new(&house, "portal-a").await;
+    let (mut browser, answer) = signed_in(&house, &portal).await;
+    assert_eq!(id_token(&house, &portal, &answer).await["auth_time"], json!(START.seconds()));
+    house.after(minutes(10));
+    let sso = portal.ask(&mut browser, &[]).await;
+    assert_eq!(id_token(&house, &portal, &sso).await["auth_time"], json!(START.seconds()));
+    let before = browser.session().cloned();
+    let page = portal.ask(&mut browser, &[("prompt", "login")]).await;
+    asks_to_sign_in(&page);
+    let again = house.sign_in(&mut browser, &page, &HOA).await;
+    assert_eq!(id_token(&house, &portal, &again).await["auth_time"], json!(START.seconds() + 600));
+    assert_ne!(browser.session().cloned(), before);
+}
+
+#[tokio::test]
+async fn p6_max_age_counts_from_the_sign_in() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let portal = Portal::new(&house, "portal-a").await;
+    let (mut browser, _) = signed_in(&house, &portal).await;
+    house.after(seconds(60));
+    let answer = portal.ask(&mut browser, &[("max_age", "60")]).await;
+    assert_eq!(id_token(&house, &portal, &answer).await["auth_time"], json!(START.seconds()));
+    house.after(seconds(1));
+    asks_to_sign_in(&portal.ask(&mut browser, &[("max_age", "60")]).await);
+    assert_eq!(portal.ask(&mut browser, &[("max_age", "60"), ("prompt", "none")]).await.error(), "login_required");
+    portal.ask(&mut browser, &[("max_age", "61")]).await.code();
+    let page = portal.ask(&mut browser, &[("max_age", "0")]).await;
+    asks_to_sign_in(&page);
+    let answer = house.sign_in(&mut browser, &page, &HOA).await;
+    assert_eq!(id_token(&house, &portal, &answer).await["auth_time"], json!(START.seconds() + 61));
+}
+
+const LEVEL_2: (&str, &str) = ("claims", r#"{"id_token":{"acr":{"essential":true,"values":["urn:dinhdanh:acr:2"]}}}"#);
+
+#[tokio::test]
+async fn i7_step_up_states_what_was_proven_and_when() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let portal = Portal::new(&house, "portal-a").await;
+    let (mut browser, answer) = signed_in(&house, &portal).await;
+    let low = id_token(&house, &portal, &answer).await;
+    assert_eq!((&low["amr"], &low["authentication_level"]), (&json!(["sms"]), &json!(1)));
+    assert_eq!(low["acr"], "urn:dinhdanh:acr:1");
+    house.after(minutes(5));
+    assert_eq!(portal.ask(&mut browser, &[LEVEL_2, ("prompt", "none")]).await.error(), "interaction_required");
+    let page = portal.ask(&mut browser, &[LEVEL_2]).await;
+    page.at("/step-up").has("Needed: sign-in level 2");
+    let old = browser.clone();
+    let step_up = format!("/signin/{}/step-up", page.flow());
+    let start = browser.open(&format!("/signin/{}", page.flow())).await;
+    let up = browser.press(&start, &step_up, &[("action", "password")]).await;
+    let mut page = browser.submit(&up, "/password", &[("password", &HOA.password())]).await;
+    if page.path.ends_with("/offer-passkey") {
+        page = browser.submit(&page, "/offer-passkey", &[("action", "skip")]).await;
+    }
+    let high = id_token(&house, &portal, &page).await;
+    assert_eq!((&high["amr"], &high["authentication_level"]), (&json!(["pwd", "sms", "mfa"]), &json!(2)));
+    assert_eq!(high["acr"], "urn:dinhdanh:acr:2");
+    // As old as the oldest proof it rests on.
+    assert_eq!(high["auth_time"], json!(START.seconds()));
+    assert_eq!(high["sub"], low["sub"]);
+    // D3: raised, the session has a new name, and the old one is dead.
+    assert_ne!(browser.session(), old.session());
+    let mut old = old;
+    asks_to_sign_in(&portal.ask(&mut old, &[]).await);
+}
+
+#[tokio::test]
+async fn i7_a_session_of_long_ago_lends_no_factor() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let portal = Portal::new(&house, "portal-a").await;
+    let (mut browser, _) = signed_in(&house, &portal).await;
+    house.after(minutes(31));
+    let page = portal.ask(&mut browser, &[LEVEL_2]).await;
+    page.at("/step-up");
+    let step_up = format!("/signin/{}/step-up", page.flow());
+    let start = browser.open(&format!("/signin/{}", page.flow())).await;
+    let page = browser.press(&start, &step_up, &[("action", "password")]).await;
+    let page = browser.submit(&page, "/password", &[("password", &HOA.password())]).await;
+    // The password alone is one factor: the text message of half an hour ago does not count with it.
+    page.at("/method");
+    portal.ask(&mut browser, &[LEVEL_2]).await.at("/step-up");
+    let page = browser.submit(&page, "/method", &[("method", "sms")]).await;
+    let code = house.code_for(&HOA).await;
+    let mut page = browser.submit(&page, "/code", &[("code", &code)]).await;
+    if page.path.ends_with("/offer-passkey") {
+        page = browser.submit(&page, "/offer-passkey", &[("action", "skip")]).await;
+    }
+    let high = id_token(&house, &portal, &page).await;
+    assert_eq!((&high["amr"], &high["authentication_level"]), (&json!(["pwd", "sms", "mfa"]), &json!(2)));
+    assert_eq!(high["auth_time"], json!(START.seconds() + 31 * 60));
+}
+
+#[tokio::test]
+async fn p6_what_cannot_be_met_is_an_error_never_a_lower_token() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let portal = Portal::new(&house, "portal-a").await;
+    let (mut browser, _) = signed_in(&house, &portal).await;
+    let three = ("claims", r#"{"id_token":{"acr":{"essential":true,"values":["urn:dinhdanh:acr:3"]}}}"#);
+    assert_eq!(portal.ask(&mut browser, &[three]).await.error(), "unmet_authentication_requirements");
+    let page = portal.ask(&mut browser, &[LEVEL_2]).await;
+    let start = browser.open(&format!("/signin/{}", page.flow())).await;
+    let refused = browser.press(&start, &format!("/signin/{}/step-up", page.flow()), &[("action", "cancel")]).await;
+    assert_eq!(refused.error(), "unmet_authentication_requirements");
+    // Voluntary: the true level is told.
+    let answer = portal.ask(&mut browser, &[("acr_values", "urn:dinhdanh:acr:3")]).await;
+    assert_eq!(id_token(&house, &portal, &answer).await["authentication_level"], json!(1));
+}
