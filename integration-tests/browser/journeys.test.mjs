@@ -209,6 +209,75 @@ for (const lang of ['vi', 'en']) {
       await visitor.look('error');
     });
 
+    it('Minh signs in with his app, strengthens it by password, and takes the passkey that is offered', async (t) => {
+      const visitor = await arrive('minh');
+      const [first] = portals;
+      const touch = await visitor.addAuthenticator();
+      const plan = { with: 'totp', stepUp: 'password', takeOffer: true };
+      const citizen = new CitizenAtBrowser(visitor, demo, personOf(demo.info, 'Tran Van Minh'), plan);
+
+      await t.test('a code of the app is authentication level 1', async () => {
+        await visitor.open(signIn(first, '1', lang));
+        await citizen.walkTo(first);
+        assert.ok(citizen.answered.includes('totp'), citizen.answered.join(' '));
+        const me = await visitor.json(`${first}/me`);
+        assert.equal(me.authentication_level, 1);
+        assert.ok(me.amr.includes('otp'), me.amr.join(' '));
+      });
+
+      await t.test('with the password it is level 2, and a passkey is offered', async () => {
+        citizen.answered.length = 0;
+        await visitor.open(signIn(first, '2', lang));
+        await citizen.walkTo(first);
+        assert.deepEqual(citizen.answered, ['step-up', 'password', 'offer-passkey']);
+        assert.equal((await visitor.json(`${first}/me`)).authentication_level, 2);
+        assert.equal((await touch.keys()).length, 1, 'the passkey is in the authenticator');
+      });
+
+      await t.test('gets printed codes', async () => {
+        for (const path of ['/account', '/account/password', '/account/recovery-codes']) {
+          await visitor.open(`${demo.info.issuer}${path}`);
+          await visitor.look();
+        }
+        await visitor.press(visitor.page.locator('button[value="renew"]'));
+        await visitor.look('new');
+        citizen.recoveryCodes = await visitor.page.locator('main ol li').allInnerTexts();
+        assert.equal(new Set(citizen.recoveryCodes).size, 10);
+      });
+
+      await t.test('adds a passkey on a second device and names it', async () => {
+        const { page } = visitor;
+        await visitor.open(`${demo.info.issuer}/account/passkeys`);
+        const firstKeys = await touch.swap();
+        await visitor.press(addPasskey(page));
+        await visitor.look('added');
+        assert.ok(await page.locator('.note.ok[role="status"]').isVisible(), 'the page says what was done');
+        assert.equal(await page.locator('.items > li').count(), 2);
+        assert.equal((await touch.swap(firstKeys)).length, 1, 'the passkey is in the second device');
+        await visitor.press(page.locator('.items > li').last().locator('a[href$="/rename"]'));
+        await visitor.look();
+        await page.locator('[name="name"]').fill('Máy tính ở nhà');
+        await visitor.press(visitor.form('/rename', 'name').locator('button'));
+        assert.equal(await page.locator('.items h2', { hasText: 'Máy tính ở nhà' }).count(), 1);
+      });
+
+      await t.test('removes it, but not after a weak sign-in', async () => {
+        const { page } = visitor;
+        await everywhere(visitor, demo, [first]);
+        await touch.touch(false);
+        citizen.plan.with = 'recovery';
+        await visitor.open(`${demo.info.issuer}/account/passkeys`);
+        await citizen.walkUntil((url) => url.pathname === '/account/passkeys');
+        const remove = page.locator('.items > li', { hasText: 'Máy tính ở nhà' }).locator('a[href$="/remove"]');
+        await strengthened(visitor, touch, '/account/passkeys', () => visitor.press(remove));
+        await visitor.press(remove);
+        await visitor.look();
+        await visitor.press(visitor.form('/remove').locator('button[value="remove"]'));
+        await visitor.look('removed');
+        assert.equal(await page.locator('.items > li').count(), 1);
+      });
+    });
+
     it('the start page says that all is well, and its links lead somewhere', async () => {
       const visitor = await arrive('starter');
       const { page } = visitor;
