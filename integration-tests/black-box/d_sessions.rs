@@ -199,14 +199,21 @@ async fn d8_d9_pages_carry_every_guard_errors_too(site: &Site) {
 
 /// POST routes of pages, read from the source, so that a new one cannot be forgotten.
 fn page_posts() -> Vec<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        // Portals post to the protocol's endpoints; signing out may be asked for by a portal's form.
-        if path.is_dir() || path.file_name().is_some_and(|name| name == "oidc.rs") {
-            continue;
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            // Portals post to the protocol's endpoints; signing out may be asked for by a portal's form.
+            match path.file_stem().and_then(|name| name.to_str()) {
+                Some("oidc") => {}
+                _ if path.is_dir() => folders.push(path),
+                _ => files.push(path),
+            }
         }
+    }
+    let mut found = Vec::new();
+    for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
         for part in text.split(".route(").skip(1) {
             let part = part.split(".route(").next().unwrap();
@@ -214,7 +221,7 @@ fn page_posts() -> Vec<String> {
             let Some(route) = part.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next()) else {
                 continue;
             };
-            if part[..end].contains("post(") || part[..end].contains("post_with") {
+            if ["post(", "post_with", "form("].iter().any(|call| part[..end].contains(call)) {
                 found.push(route.to_owned());
             }
         }

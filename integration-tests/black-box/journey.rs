@@ -22,7 +22,25 @@ on_both_stores!(
     the_code_by_sms_signs_in,
     an_account_waits_for_nobody_else_and_is_made_once,
 );
-on_both_stores!(alone: an_account_made_while_the_register_is_down_is_confirmed_later);
+on_both_stores!(alone:
+    an_account_made_while_the_register_is_down_is_confirmed_later,
+    one_connection_to_the_store_is_enough,
+);
+
+/// Nothing asks for a second connection while it holds one: under load all would wait for each other.
+async fn one_connection_to_the_store_is_enough(store: Store) {
+    let env = vec![("DINHDANH_DATABASE__MAX_CONNECTIONS".to_owned(), "1".to_owned())];
+    let site = &Site::start(store, Options { env, ..Options::default() }).await;
+    an_account_two_portals_step_up_and_sign_out_everywhere(site).await;
+    an_account_that_cannot_reach_level_2_is_told_so(site).await;
+    tokens_live_and_die_with_every_client_authentication(site).await;
+    the_code_by_sms_signs_in(site).await;
+    let citizen = Citizen::with_password(site).await;
+    citizen.open_account(site, Way::PasswordAndRecovery).await;
+    let page = citizen.browser.open("/account/recovery-codes").await;
+    let page = citizen.browser.submit(&page, "/account/recovery-codes", &[("action", "renew")]).await;
+    assert_eq!(page.status, 200, "{} {:.1000}", page.url, page.body);
+}
 
 /// Signs in at a sample portal and gives what the portal knows.
 async fn enter(site: &Site, citizen: &Citizen, portal: &str, want: &str, way: Way) -> Value {

@@ -7,6 +7,7 @@ use crate::harness::{
 use serde_json::{Value, json};
 
 on_both_stores!(
+    a_challenge_given_later_does_not_spoil_an_earlier_one,
     l1_only_our_own_origin_signs_in,
     l2_an_answer_belongs_to_its_challenge_browser_and_count,
     l3_a_key_without_a_checked_finger_is_no_second_factor,
@@ -65,6 +66,19 @@ fn change_data(answer: &mut Value, change: impl FnOnce(&mut Vec<u8>)) {
     answer["response"]["authenticatorData"] = base64_url(data).into();
 }
 
+/// Suggestions in the field, a button, a second tab: whichever the person answers, counts.
+async fn a_challenge_given_later_does_not_spoil_an_earlier_one(site: &Site) {
+    let citizen = Citizen::new(site).await;
+    let (browser, page, answer) = answered(site, &citizen).await;
+    let later = options(&browser, &page).await;
+    present(&browser, &page, &answer).await;
+    assert!(is_signed_in(&browser).await, "the first challenge was spoilt");
+    // Nor does the sign-in by one leave the other open in another browser.
+    let elsewhere = begin(site).await;
+    let late = citizen.device.lock().await.get(&later).await;
+    refused(&elsewhere.0, &elsewhere.1, &late, "a challenge of another flow").await;
+}
+
 async fn l1_only_our_own_origin_signs_in(site: &Site) {
     let citizen = Citizen::new(site).await;
     let port = site.issuer.rsplit(':').next().unwrap();
@@ -102,10 +116,6 @@ async fn l2_an_answer_belongs_to_its_challenge_browser_and_count(site: &Site) {
     refused(&other, &elsewhere, &answer, "an answer without a challenge").await;
     options(&other, &elsewhere).await;
     refused(&other, &elsewhere, &answer, "an old answer under a live challenge").await;
-    // An older challenge of the same flow.
-    let (browser, page, first) = answered(site, &citizen).await;
-    options(&browser, &page).await;
-    refused(&browser, &page, &first, "the challenge before the last").await;
     // Parts that do not fit.
     type Change = fn(&mut Value);
     let changes: Vec<(&str, Change, bool)> = vec![

@@ -3,12 +3,13 @@
 
 use crate::kit::{Browser, HOA, House, Page, Portal, days};
 
-/// Paths of a wing with the given method, from its route table.
+/// Paths of a wing with the given method, from its route table. Flows' pages are `page(…)` and `form(…)` there.
 fn routes(source: &'static str, method: &str) -> Vec<&'static str> {
+    let of_flow = if method == "post" { "form(" } else { "page(" };
     let routes: Vec<&str> = source
         .lines()
         .filter_map(|line| line.trim().strip_prefix(".route(\""))
-        .filter(|line| line.contains(&format!("{method}(")))
+        .filter(|line| line.contains(of_flow) || line.contains(&format!("{method}(")))
         .map(|line| line.split('"').next().unwrap())
         .collect();
     assert!(routes.len() > 8, "the route table was not understood");
@@ -16,7 +17,7 @@ fn routes(source: &'static str, method: &str) -> Vec<&'static str> {
 }
 
 fn wings(method: &str) -> Vec<&'static str> {
-    let mut all = routes(include_str!("../../src/http/signin.rs"), method);
+    let mut all = routes(include_str!("../../src/http/signin/mod.rs"), method);
     all.extend(routes(include_str!("../../src/http/create.rs"), method));
     all
 }

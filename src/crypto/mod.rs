@@ -23,7 +23,9 @@ pub use jws_verify::verify_with_jwks;
 pub use key_encryption_key::{KeyEncryptionKey, KeyFileError};
 pub use one_time_code::{RECOVERY_CODE_COUNT, normalize_recovery_code, normalize_sent_code, recovery_codes, sent_code};
 pub use passkey_error::PasskeyError;
-pub use passkeys::{Authenticated, CHALLENGE_LIFETIME, Ceremony, NewPasskey, Passkeys, challenge_digest};
+pub use passkeys::{
+    Authenticated, CHALLENGE_LIFETIME, Ceremony, NewPasskey, Passkeys, answered_challenge, challenge_digest,
+};
 pub use password::{HashLimits, PASSWORD_MAX_BYTES, PasswordError, PasswordHasher, needs_rehash};
 pub use rotation::{KeySchedule, RotationAction, RotationPolicy, rotate_now, rotation};
 pub use sealing::{SealError, Sealer};

@@ -265,6 +265,28 @@ pub fn challenge_digest(state: &str) -> Result<Digest, PasskeyError> {
     Ok(sha256(state.challenge.as_bytes()))
 }
 
+/// The digest of the challenge that a browser's answer names, under which the state of its ceremony was kept. Nothing is
+/// proven by it: `finish_*` compares the challenge again.
+///
+/// # Errors
+/// [`PasskeyError::Malformed`].
+pub fn answered_challenge(response: &str) -> Result<Digest, PasskeyError> {
+    #[derive(Deserialize)]
+    struct Answer {
+        response: Inner,
+    }
+    #[derive(Deserialize)]
+    struct Inner {
+        #[serde(rename = "clientDataJSON")]
+        client_data: String,
+    }
+    let answer: Answer = read(response)?;
+    let data = URL_SAFE_NO_PAD.decode(answer.response.client_data).map_err(|_| PasskeyError::Malformed)?;
+    let Ok(Strict(data)) = serde_json::from_slice(&data) else { return Err(PasskeyError::Malformed) };
+    let challenge = data.get("challenge").and_then(Value::as_str).ok_or(PasskeyError::Malformed)?;
+    Ok(sha256(challenge.as_bytes()))
+}
+
 fn ceremony<O: Serialize, T: Serialize>(options: &O, state: &State<T>) -> Result<Ceremony, PasskeyError> {
     let options = serde_json::to_value(options).map_err(|_| PasskeyError::Internal)?;
     let state = serde_json::to_string(state).map_err(|_| PasskeyError::Internal)?;

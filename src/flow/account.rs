@@ -1,15 +1,13 @@
 //! The person's own pages: what we hold, ways to sign in, sessions. Changes to ways of signing in need a sign-in of the
 //! last minutes, as strong as the person can (P5).
 
-use super::interaction::{Ceremony, CeremonyPurpose};
 use super::level::{self, Ways};
 use super::outbox::Notice;
-use super::passkey::{self, Made};
+use super::passkey::{self, Asker, Made};
 use super::session::{self, LiveSession};
 use super::{Fault, Outcome, Services, audit, create_account, sign_in};
 use crate::audit::{CredentialEvent, Word};
 use crate::base::{CredentialId, Secret, SessionId};
-use crate::cache::Space;
 use crate::crypto::PasswordError;
 use crate::identity::password_policy::{self, PasswordContext, PasswordRefusal};
 use crate::identity::{
@@ -17,8 +15,6 @@ use crate::identity::{
 };
 use crate::store;
 use serde_json::Value;
-
-const CEREMONY: Space = Space("passkey_ceremony");
 
 /// Why a change is not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,10 +57,7 @@ pub async fn start_passkey(services: &Services, live: &LiveSession) -> Outcome<R
     if let Err(refusal) = may_add_passkey(live, services.clock.now()) {
         return Ok(Err(refusal));
     }
-    let (options, ceremony) = passkey::start_making(services, live.session.person_id).await?;
-    let bytes = serde_json::to_vec(&ceremony)?;
-    services.cache.put(CEREMONY, &live.session.id.to_string(), &bytes, crate::crypto::CHALLENGE_LIFETIME).await?;
-    Ok(Ok(options))
+    passkey::start_making(services, Asker::Session(live.session.id), live.session.person_id).await.map(Ok)
 }
 
 /// Takes the browser's answer for a passkey from the account page.
@@ -76,14 +69,8 @@ pub async fn finish_passkey(
     if let Err(refusal) = may_add_passkey(live, services.clock.now()) {
         return Ok(Err(refusal));
     }
-    let ceremony: Option<Ceremony> = match services.cache.take(CEREMONY, &live.session.id.to_string()).await? {
-        Some(bytes) => Some(serde_json::from_slice(&bytes)?),
-        None => None,
-    };
-    let ceremony = ceremony.filter(|ceremony| ceremony.purpose == CeremonyPurpose::Register);
-    passkey::finish_making(services, live.session.person_id, ceremony, (response, &live.session.device, false))
-        .await
-        .map(Ok)
+    let given = (response, live.session.device.as_str(), false);
+    passkey::finish_making(services, Asker::Session(live.session.id), live.session.person_id, given).await.map(Ok)
 }
 
 pub use store::passkey::Passkey;

@@ -1,9 +1,10 @@
 //! Known clients, kept for a few seconds in each process and dropped at once when another node says so.
 
 use super::{Outcome, Services};
-use crate::db::Db;
+use crate::db::Tx;
 use crate::protocol::Client;
 use crate::store;
+use crate::store::agreement::Agreement;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ pub struct KnownClient {
     /// The client.
     pub client: Client,
     /// The only ground on which claims leave.
-    pub agreement: Option<store::agreement::Agreement>,
+    pub agreement: Option<Agreement>,
 }
 
 /// The process's copy of known clients. Misses are kept too, bounded in number (S2).
@@ -46,17 +47,33 @@ pub async fn find(services: &Services, client_id: &str) -> Outcome<Option<Arc<Kn
     if let Some(known) = services.clients.0.get(client_id).await {
         return Ok(known);
     }
-    let known = load(&services.db, client_id, services.clock.now()).await?.map(Arc::new);
-    services.clients.0.insert(client_id.to_owned(), known.clone()).await;
-    Ok(known)
+    let row = store::client::find(&services.db, client_id).await?;
+    let agreement = store::agreement::find_active(&services.db, client_id, services.clock.now()).await?;
+    keep(services, client_id, row, agreement).await
 }
 
-async fn load(db: &Db, client_id: &str, now: crate::base::Timestamp) -> Outcome<Option<KnownClient>> {
-    let Some(row) = store::client::find(db, client_id).await? else {
-        return Ok(None);
+/// The same by the connection that a transaction holds: asking for another one while holding one starves the pool.
+pub async fn find_in(services: &Services, tx: &mut Tx, client_id: &str) -> Outcome<Option<Arc<KnownClient>>> {
+    if let Some(known) = services.clients.0.get(client_id).await {
+        return Ok(known);
+    }
+    let row = store::client::find(&mut *tx, client_id).await?;
+    let agreement = store::agreement::find_active(&mut *tx, client_id, services.clock.now()).await?;
+    keep(services, client_id, row, agreement).await
+}
+
+async fn keep(
+    services: &Services,
+    client_id: &str,
+    row: Option<store::client::Client>,
+    agreement: Option<Agreement>,
+) -> Outcome<Option<Arc<KnownClient>>> {
+    let known = match row {
+        Some(row) => Some(Arc::new(KnownClient { client: of_row(row)?, agreement })),
+        None => None,
     };
-    let agreement = store::agreement::find_active(db, client_id, now).await?;
-    Ok(Some(KnownClient { client: of_row(row)?, agreement }))
+    services.clients.0.insert(client_id.to_owned(), known.clone()).await;
+    Ok(known)
 }
 
 /// The protocol's view of a stored client.

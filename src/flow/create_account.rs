@@ -434,7 +434,7 @@ async fn refuse_waiting(services: &Services, tx: &mut Tx, who: PersonId) -> Outc
     };
     store::person::update_register_state(tx, who, &update, now).await?;
     store::person::update_status(tx, who, PersonStatus::Closed, Some("register_mismatch"), now).await?;
-    let found = store::person::get(&services.db, who).await?;
+    let found = store::person::get(&mut *tx, who).await?;
     let nobody = crate::base::sha256(who.0.as_bytes());
     store::person::update_number(tx, who, &found.number_sealed, &nobody, now).await?;
     super::session::end_all_in(services, tx, (who, None), "account_closed").await?;

@@ -87,26 +87,6 @@ pub enum Matched {
     Waiting,
 }
 
-/// A WebAuthn ceremony under way.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Ceremony {
-    /// What it is for.
-    pub purpose: CeremonyPurpose,
-    /// The library's state, with the challenge.
-    pub state: String,
-    /// When it began: five minutes at most.
-    pub started_at: Timestamp,
-}
-
-/// What a WebAuthn ceremony is for: an answer to one is no answer to the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum CeremonyPurpose {
-    /// Signing in.
-    SignIn,
-    /// Making a passkey.
-    Register,
-}
-
 /// What the person decided on the consent page.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ConsentAnswer {
@@ -153,8 +133,6 @@ pub struct Interaction {
     pub passkey_offered: bool,
     /// The person chose to strengthen the sign-in on the step-up page.
     pub stepping_up: bool,
-    /// A WebAuthn ceremony under way.
-    pub ceremony: Option<Ceremony>,
     /// Account creation under way.
     pub creation: Option<Creation>,
     /// Where a code was sent by: shown again after a reload.
@@ -210,7 +188,6 @@ pub fn begin(services: &Services, target: Target) -> Begun {
         consent: None,
         passkey_offered: false,
         stepping_up: false,
-        ceremony: None,
         creation: None,
         channel: None,
         last_error: None,
@@ -275,12 +252,5 @@ impl Interaction {
     /// The methods proved within the last half hour.
     pub fn methods(&self, now: Timestamp) -> Vec<Method> {
         self.proofs.iter().filter(|proof| now.since(proof.at) < LIFETIME).map(|proof| proof.method).collect()
-    }
-
-    /// Takes the ceremony out if it is for `purpose` and no older than five minutes.
-    pub fn take_ceremony(&mut self, purpose: CeremonyPurpose, now: Timestamp) -> Option<Ceremony> {
-        let ceremony = self.ceremony.take()?;
-        let fresh = now.since(ceremony.started_at) <= Duration::from_secs(300) && now >= ceremony.started_at;
-        (ceremony.purpose == purpose && fresh).then_some(ceremony)
     }
 }

@@ -1,17 +1,22 @@
 //! Passkeys: making one, signing in with one. A challenge counts once, for one purpose, five minutes at most, and its
 //! use is marked in SQL before the answer is judged.
 
-use super::interaction::{self, Ceremony, CeremonyPurpose, Interaction};
+use super::interaction::Interaction;
 use super::outbox::{self, Notice, Posting, Way};
 use super::{Fault, Outcome, Services, audit, person, sign_in};
 use crate::audit::CredentialEvent;
-use crate::base::{CredentialId, PersonId};
-use crate::crypto::{self, PasskeyError, challenge_digest};
+use crate::base::{CredentialId, Digest, PersonId, SessionId};
+use crate::cache::Space;
+use crate::crypto::{self, PasskeyError, answered_challenge, challenge_digest};
 use crate::identity::{Method, Rule, credential_policy};
 use crate::store;
 use crate::store::Inserted;
 use crate::store::spent::SpentKind;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
+
+const CEREMONY: Space = Space("passkey_ceremony");
 
 /// How signing in with a passkey went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,26 +47,62 @@ pub enum Made {
     Failed,
 }
 
-/// Begins a sign-in ceremony and gives the options for the browser.
-pub async fn start_sign_in(services: &Services, interaction: &mut Interaction, autofill: bool) -> Outcome<Value> {
-    let now = services.clock.now();
-    let made = services.passkeys.start_authentication(autofill, now).map_err(Fault::internal)?;
-    interaction.ceremony = Some(Ceremony { purpose: CeremonyPurpose::SignIn, state: made.state, started_at: now });
-    interaction::save(services, interaction).await?;
+/// Whose browser a challenge is given to: the answer counts only from there.
+#[derive(Debug, Clone, Copy)]
+pub enum Asker<'a> {
+    /// A flow.
+    Flow(&'a Interaction),
+    /// A live session, on an account page.
+    Session(SessionId),
+}
+
+/// Each challenge has a key of its own. A browser may have several under way (suggestions in a field and a button, two
+/// tabs): none of them disturbs another, nor anything else that is known of the flow.
+fn key(asker: Asker<'_>, challenge: &Digest) -> String {
+    let challenge = URL_SAFE_NO_PAD.encode(challenge.as_bytes());
+    match asker {
+        Asker::Flow(interaction) => format!("flow:{}:{challenge}", interaction.id),
+        Asker::Session(session) => format!("session:{session}:{challenge}"),
+    }
+}
+
+async fn keep(services: &Services, asker: Asker<'_>, made: crypto::Ceremony) -> Outcome<Value> {
+    let key = key(asker, &challenge_digest(&made.state).map_err(Fault::internal)?);
+    let sealed = services.sealer.seal(CEREMONY.0, key.as_bytes(), made.state.as_bytes()).map_err(Fault::internal)?;
+    services.cache.put(CEREMONY, &key, &sealed, crypto::CHALLENGE_LIFETIME).await?;
     Ok(made.options)
+}
+
+/// The state of the ceremony that an answer belongs to, for the first answer only: its use is marked in SQL (I1).
+async fn spend(services: &Services, asker: Asker<'_>, response: &str) -> Outcome<Option<String>> {
+    let Ok(challenge) = answered_challenge(response) else {
+        return Ok(None);
+    };
+    let key = key(asker, &challenge);
+    let Some(sealed) = services.cache.take(CEREMONY, &key).await? else {
+        return Ok(None);
+    };
+    let state = services.sealer.open(CEREMONY.0, key.as_bytes(), &sealed).map_err(Fault::internal)?;
+    let now = services.clock.now();
+    let until = now.plus(crypto::CHALLENGE_LIFETIME * 2);
+    let mut tx = services.db.begin().await?;
+    let fresh = store::spent::consume(&mut tx, SpentKind::PasskeyChallenge, &challenge, now, until).await?;
+    tx.commit().await?;
+    Ok(if fresh { Some(String::from_utf8(state.to_vec()).map_err(Fault::internal)?) } else { None })
+}
+
+/// Begins a sign-in ceremony and gives the options for the browser.
+pub async fn start_sign_in(services: &Services, interaction: &Interaction, autofill: bool) -> Outcome<Value> {
+    let made = services.passkeys.start_authentication(autofill, services.clock.now()).map_err(Fault::internal)?;
+    keep(services, Asker::Flow(interaction), made).await
 }
 
 /// Judges the browser's answer.
 pub async fn finish_sign_in(services: &Services, interaction: &mut Interaction, response: &str) -> Outcome<SignedIn> {
     let now = services.clock.now();
-    let ceremony = interaction.take_ceremony(CeremonyPurpose::SignIn, now);
-    interaction::save(services, interaction).await?;
-    let Some(ceremony) = ceremony else {
+    let Some(state) = spend(services, Asker::Flow(interaction), response).await? else {
         return Ok(SignedIn::Expired);
     };
-    if !spend(services, &ceremony).await? {
-        return Ok(SignedIn::Expired);
-    }
     let Ok((user, credential_id)) = services.passkeys.identify(response) else {
         return Ok(SignedIn::Failed);
     };
@@ -71,7 +112,7 @@ pub async fn finish_sign_in(services: &Services, interaction: &mut Interaction, 
     if known.person_id != PersonId(user) {
         return Ok(SignedIn::Failed);
     }
-    let verdict = services.passkeys.finish_authentication(response, &ceremony.state, &known.state, now);
+    let verdict = services.passkeys.finish_authentication(response, &state, &known.state, now);
     let authenticated = match verdict {
         Ok(authenticated) => authenticated,
         Err(error) => {
@@ -108,22 +149,8 @@ pub async fn finish_sign_in(services: &Services, interaction: &mut Interaction, 
     })
 }
 
-/// Marks a challenge as used. `false`: it was used before (I1).
-async fn spend(services: &Services, ceremony: &Ceremony) -> Outcome<bool> {
-    let now = services.clock.now();
-    let Ok(digest) = challenge_digest(&ceremony.state) else {
-        return Ok(false);
-    };
-    let mut tx = services.db.begin().await?;
-    let until = ceremony.started_at.plus(crypto::CHALLENGE_LIFETIME * 2);
-    let fresh = store::spent::consume(&mut tx, SpentKind::PasskeyChallenge, &digest, now, until).await?;
-    tx.commit().await?;
-    Ok(fresh)
-}
-
-/// Begins a ceremony that makes a passkey for a person. The caller keeps the ceremony and has checked that a passkey
-/// may be bound.
-pub async fn start_making(services: &Services, who: PersonId) -> Outcome<(Value, Ceremony)> {
+/// Begins a ceremony that makes a passkey for a person. The caller has checked that a passkey may be bound.
+pub async fn start_making(services: &Services, asker: Asker<'_>, who: PersonId) -> Outcome<Value> {
     let now = services.clock.now();
     let found = store::person::get(&services.db, who).await?;
     let label = person::number(services, &found)?.masked();
@@ -131,26 +158,22 @@ pub async fn start_making(services: &Services, who: PersonId) -> Outcome<(Value,
     let exclude = existing.into_iter().map(|passkey| passkey.credential).collect();
     let made =
         services.passkeys.start_registration(who.0, &label, &found.full_name, exclude, now).map_err(Fault::internal)?;
-    let ceremony = Ceremony { purpose: CeremonyPurpose::Register, state: made.state, started_at: now };
-    Ok((made.options, ceremony))
+    keep(services, asker, made).await
 }
 
 /// Judges the browser's answer and keeps the passkey. `first_day`: the account is new, so the passkey does not yet
 /// count in full.
 pub async fn finish_making(
     services: &Services,
+    asker: Asker<'_>,
     who: PersonId,
-    ceremony: Option<Ceremony>,
     (response, name, first_day): (&str, &str, bool),
 ) -> Outcome<Made> {
     let now = services.clock.now();
-    let Some(ceremony) = ceremony else {
+    let Some(state) = spend(services, asker, response).await? else {
         return Ok(Made::Expired);
     };
-    if !spend(services, &ceremony).await? {
-        return Ok(Made::Expired);
-    }
-    let made = match services.passkeys.finish_registration(response, &ceremony.state, now) {
+    let made = match services.passkeys.finish_registration(response, &state, now) {
         Ok(made) if made.person == who.0 => made,
         Ok(_) => return Ok(Made::Failed),
         Err(PasskeyError::Malformed) => return Ok(Made::Failed),
@@ -188,8 +211,8 @@ pub async fn finish_making(
 
 /// Puts a notice to the person's phone into the outbox, in the transaction of the change (ASVS 6.3.6).
 pub async fn tell_phone(services: &Services, tx: &mut crate::db::Tx, who: PersonId, notice: Notice) -> Outcome<()> {
-    let contacts = person::contacts(services, who).await?;
-    let language = store::person::get(&services.db, who).await?.language;
+    let contacts = person::contacts_from(services, &mut *tx, who).await?;
+    let language = store::person::get(&mut *tx, who).await?.language;
     if let Some(phone) = contacts.phone {
         let recipient = phone.as_str().to_owned();
         let posting = Posting::Message { recipient, notice: notice.clone(), language: language.clone() };

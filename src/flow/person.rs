@@ -2,6 +2,7 @@
 
 use super::{Fault, Outcome, Services};
 use crate::base::{Digest, PersonId};
+use crate::db::Source;
 use crate::identity::{BirthDate, EmailAddress, PersonalNumber, PhoneNumber};
 use crate::store;
 use crate::store::contact::ContactKind;
@@ -83,8 +84,13 @@ pub struct Contacts {
 
 /// Reads a person's contacts: the newest of each kind.
 pub async fn contacts(services: &Services, person: PersonId) -> Outcome<Contacts> {
+    contacts_from(services, &services.db, person).await
+}
+
+/// The same by the connection that a transaction holds: asking for another one while holding one starves the pool.
+pub async fn contacts_from(services: &Services, source: impl Source<'_>, person: PersonId) -> Outcome<Contacts> {
     let mut found = Contacts::default();
-    for contact in store::contact::list_for(&services.db, person).await? {
+    for contact in store::contact::list_for(source, person).await? {
         let address = contact.id.0.as_bytes();
         match contact.kind {
             ContactKind::Phone => {

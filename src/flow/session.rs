@@ -254,7 +254,7 @@ async fn tell(
     visit: &store::session_client::SessionClient,
     now: Timestamp,
 ) -> Outcome<bool> {
-    let Some(known) = clients::find(services, &visit.client_id).await? else {
+    let Some(known) = clients::find_in(services, tx, &visit.client_id).await? else {
         return Ok(false);
     };
     if known.client.metadata.backchannel_logout_uri.is_none() {

@@ -45,10 +45,10 @@ pub async fn forget_failures(
     who: PersonId,
     rules: &[&'static Rule],
 ) -> Outcome<()> {
-    let found = store::person::get(&services.db, who).await?;
+    let found = store::person::get(&mut *tx, who).await?;
     let mut subjects =
         vec![subject_of(services, who)?, person::number_index(services, &person::number(services, &found)?)?];
-    if let Some(phone) = person::contacts(services, who).await?.phone {
+    if let Some(phone) = person::contacts_from(services, &mut *tx, who).await?.phone {
         subjects.push(person::phone_index(services, &phone)?);
     }
     for rule in rules {

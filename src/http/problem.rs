@@ -7,7 +7,7 @@ use crate::base::ErrorId;
 use crate::flow::Fault;
 use crate::flow::interaction::Refused;
 use crate::protocol::ShowReason;
-use crate::view::{Page, ProblemReason};
+use crate::view::{Page, PortalBox, ProblemReason};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -23,6 +23,15 @@ pub struct Problem {
     pub fault: Option<Fault>,
     /// Fixed text for developers of portals.
     pub developer_hint: Option<&'static str>,
+}
+
+/// Where a person came from, as far as it was proved.
+#[derive(Debug)]
+pub struct WayBack {
+    /// The portal.
+    pub portal: PortalBox,
+    /// Its page.
+    pub href: String,
 }
 
 /// What page handlers give.
@@ -57,6 +66,11 @@ impl Problem {
 
     /// The page, with an error id that the log line carries too.
     pub fn page(self, state: &AppState, visitor: &Visitor) -> Response {
+        self.page_with(state, visitor, None)
+    }
+
+    /// The same, with the way back to a portal whose address was proved.
+    pub fn page_with(self, state: &AppState, visitor: &Visitor, back: Option<WayBack>) -> Response {
         let status = self.status();
         let id = ErrorId::new(&*state.services.entropy);
         if let Some(fault) = &self.fault {
@@ -64,13 +78,17 @@ impl Problem {
         } else {
             tracing::info!(error_id = %id, request_id = %visitor.request_id, reason = self.cause, "a request was refused");
         }
-        let frame = visitor.frame(state);
+        let mut frame = visitor.frame(state);
+        let return_to = back.map(|back| {
+            frame.portal = Some(back.portal);
+            back.href
+        });
         let page = crate::view::Problem {
             at: frame.now,
             frame,
             reason: self.reason,
             error_id: Some(id),
-            return_to: None,
+            return_to,
             developer_hint: self.developer_hint,
         };
         let mut response = match page.render_page() {

@@ -1,0 +1,254 @@
+//! A flow as pages get it: loaded for the browser that began it, its forms checked before a handler sees them.
+
+use super::super::AppState;
+use super::super::cookies::{self, flow_name};
+use super::super::form::{self, Form};
+use super::super::layers::{FormTargets, TellsOrigin};
+use super::super::problem::{Answer, Problem, WayBack, show};
+use super::super::visitor::{Visitor, csrf_holds, csrf_token};
+use crate::flow::interaction::{self, Begun, Interaction};
+use crate::flow::{clients, metadata};
+use crate::protocol::response::{AuthorizeResponse, Delivery};
+use crate::view::{self, Frame, PortalBox, ProblemReason, Return};
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{MethodRouter, get, post};
+use std::future::Future;
+use std::sync::Arc;
+
+/// A page of a flow was asked for.
+pub struct At {
+    /// Tools and facts.
+    pub state: AppState,
+    /// Who looks.
+    pub visitor: Arc<Visitor>,
+    /// The flow.
+    pub flow: Flow,
+    /// The query, as sent.
+    pub query: Option<String>,
+}
+
+/// A form of our own page was posted in a flow.
+pub struct Posted {
+    /// Tools and facts.
+    pub state: AppState,
+    /// Who sends it.
+    pub visitor: Arc<Visitor>,
+    /// The flow.
+    pub flow: Flow,
+    /// The fields.
+    pub form: Form,
+    /// The query, as sent.
+    pub query: Option<String>,
+}
+
+/// Serves a page of a flow (`{flow}` in the path) to the browser that began it.
+pub fn page<H, F>(handler: H) -> MethodRouter<AppState>
+where
+    H: Fn(At) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Answer<Response>> + Send,
+{
+    get(
+        async move |State(state): State<AppState>,
+                    visitor: Visitor,
+                    Path(id): Path<String>,
+                    RawQuery(query): RawQuery| {
+            let visitor = Arc::new(visitor);
+            match load(&state, &visitor, &id).await {
+                Ok(flow) => {
+                    let back = flow.way_back();
+                    let at = At { state: state.clone(), visitor: visitor.clone(), flow, query };
+                    finish_flow(&state, &visitor, back, handler(at).await).await
+                }
+                Err(problem) => problem.page(&state, &visitor),
+            }
+        },
+    )
+}
+
+/// Takes a form of a flow, once it is known to come from our own page in the browser that began the flow (D10).
+pub fn form<H, F>(handler: H) -> MethodRouter<AppState>
+where
+    H: Fn(Posted) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Answer<Response>> + Send,
+{
+    post(
+        async move |State(state): State<AppState>,
+                    visitor: Visitor,
+                    Path(id): Path<String>,
+                    RawQuery(query): RawQuery,
+                    headers: HeaderMap,
+                    body: Bytes| {
+            let visitor = Arc::new(visitor);
+            match load_form(&state, &visitor, &id, (&headers, &body)).await {
+                Ok((flow, form)) => {
+                    let back = flow.way_back();
+                    let posted = Posted { state: state.clone(), visitor: visitor.clone(), flow, form, query };
+                    finish_flow(&state, &visitor, back, handler(posted).await).await
+                }
+                Err(problem) => problem.page(&state, &visitor),
+            }
+        },
+    )
+}
+
+/// As [`super::super::problem::finish`], with the way back to the portal whose address was proved.
+async fn finish_flow(
+    state: &AppState,
+    visitor: &Visitor,
+    back: Option<(String, String)>,
+    outcome: Answer<Response>,
+) -> Response {
+    let problem = match outcome {
+        Ok(response) => return response,
+        Err(problem) => problem,
+    };
+    let known = match &back {
+        // A portal that cannot be looked up now only takes the link from the page.
+        Some((client_id, _)) => clients::find(&state.services, client_id).await.ok().flatten(),
+        None => None,
+    };
+    let way = known.zip(back).map(|(known, (_, redirect))| WayBack {
+        portal: PortalBox {
+            name: known.client.display_name(visitor.locale.tag()).to_owned(),
+            host: host_of(&redirect),
+        },
+        href: known.client.metadata.client_uri.clone().unwrap_or_else(|| format!("{}/", origin_of(&redirect))),
+    });
+    problem.page_with(state, visitor, way)
+}
+
+/// A flow as its browser sees it.
+pub struct Flow {
+    /// The flow.
+    pub interaction: Interaction,
+    /// The secret in the browser's cookie, which also names the form token.
+    secret: String,
+}
+
+impl Flow {
+    /// The page frame of this flow: portal, form token, way back.
+    pub async fn frame(&self, state: &AppState, visitor: &Visitor) -> Answer<Frame> {
+        let mut frame = visitor.frame(state);
+        frame.csrf = csrf_token(state, &self.secret)?;
+        if let Some(request) = self.interaction.request()
+            && let Some(known) = clients::find(&state.services, &request.client_id).await?
+        {
+            let name = known.client.display_name(frame.locale.tag()).to_owned();
+            let host = host_of(request.redirect.as_str());
+            frame.portal = Some(PortalBox { name, host });
+            frame.cancel = Some(format!("/signin/{}/cancel", self.interaction.id));
+        }
+        Ok(frame)
+    }
+
+    /// A page of this flow. Its forms may end at the portal, which the page's policy has to name.
+    pub fn show(&self, visitor: &Visitor, page: &impl view::Page) -> Answer<Response> {
+        let wrong = has_errors(page);
+        let mut response = show(visitor, page, if wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK })?;
+        if let Some(request) = self.interaction.request() {
+            response.extensions_mut().insert(FormTargets(vec![origin_of(request.redirect.as_str())]));
+        }
+        Ok(response)
+    }
+
+    /// Client and proved address, for a way back from a page that could not be shown. Apps have no page to go to.
+    fn way_back(&self) -> Option<(String, String)> {
+        let request = self.interaction.request()?;
+        let redirect = request.redirect.as_str();
+        redirect.starts_with("http").then(|| (request.client_id.clone(), redirect.to_owned()))
+    }
+
+    /// To another page of this flow.
+    pub fn to(&self, step: &str) -> Response {
+        Redirect::to(&format!("/signin/{}{step}", self.interaction.id)).into_response()
+    }
+
+    /// The handle, as page addresses have it.
+    pub fn id(&self) -> String {
+        self.interaction.id.clone()
+    }
+}
+
+/// Loads the flow of a page.
+async fn load(state: &AppState, visitor: &Visitor, id: &str) -> Answer<Flow> {
+    let secret = visitor.cookie(&flow_name(id)).map(str::to_owned);
+    let interaction = interaction::load(&state.services, id, secret.as_deref()).await?;
+    Ok(Flow { interaction, secret: secret.unwrap_or_default() })
+}
+
+/// Loads the flow of a posted form, and refuses forms that are not from our own page (D10).
+async fn load_form(
+    state: &AppState,
+    visitor: &Visitor,
+    id: &str,
+    (headers, body): (&HeaderMap, &Bytes),
+) -> Answer<(Flow, Form)> {
+    form::same_site(headers, &state.site.origin).map_err(|_| Problem::form("form_of_other_site"))?;
+    let form = Form::parse(body).ok_or(Problem::new(ProblemReason::BadRequest, "form_unreadable"))?;
+    let flow = load(state, visitor, id).await?;
+    if !csrf_holds(state, &flow.secret, form.get("csrf"))? {
+        return Err(Problem::form("form_token"));
+    }
+    Ok((flow, form))
+}
+
+fn has_errors(page: &impl view::Page) -> bool {
+    page.frame().is_some_and(|frame| !frame.errors.is_empty())
+}
+
+fn host_of(address: &str) -> String {
+    url::Url::parse(address)
+        .ok()
+        .and_then(|url| {
+            let host = url.host_str()?.to_owned();
+            Some(url.port().map_or(host.clone(), |port| format!("{host}:{port}")))
+        })
+        .unwrap_or_default()
+}
+
+fn origin_of(address: &str) -> String {
+    url::Url::parse(address).map_or_else(
+        |_| String::new(),
+        |url| match url.scheme() {
+            "https" | "http" => url.origin().ascii_serialization(),
+            scheme => format!("{scheme}:"),
+        },
+    )
+}
+
+/// Starts a flow in the browser: its cookie, then its first page.
+pub fn enter(visitor: &Visitor, begun: &Begun, to: &str) -> Answer<Response> {
+    let mut jar =
+        cookies::add_flow(visitor.jar.clone(), &begun.interaction.id, &begun.browser_secret, interaction::LIFETIME);
+    // The portal's `ui_locales` comes before the browser's wish; a link on every page still changes it.
+    let asked = begun
+        .interaction
+        .request()
+        .and_then(|request| request.ui_locales.iter().find_map(|tag| view::Locale::from_tag(tag)));
+    if let Some(locale) = asked.filter(|locale| *locale != visitor.locale) {
+        jar = jar.add(cookies::build(cookies::LANGUAGE, locale.tag(), Some(cookies::A_YEAR)));
+    }
+    Ok((jar, Redirect::to(to)).into_response())
+}
+
+/// Gives an answer to the portal: by redirect, or by a page that posts itself (C15).
+pub fn deliver(state: &AppState, visitor: &Visitor, answer: &AuthorizeResponse) -> Answer<Response> {
+    match answer.deliver(&metadata::endpoints(&state.services)) {
+        Delivery::Redirect(location) => Ok(Redirect::to(&location).into_response()),
+        Delivery::FormPost { action, fields } => {
+            let mut frame = visitor.frame(state);
+            frame.portal = Some(PortalBox { name: host_of(&action), host: host_of(&action) });
+            let target = origin_of(&action);
+            let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            let way = Return::FormPost { action, fields };
+            let page = view::ReturnToPortal { frame, way, unreachable: false };
+            let mut response = show(visitor, &page, StatusCode::OK)?;
+            response.extensions_mut().insert(FormTargets(vec![target]));
+            response.extensions_mut().insert(TellsOrigin);
+            Ok(response)
+        }
+    }
+}

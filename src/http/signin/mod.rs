@@ -1,0 +1,104 @@
+//! The pages of signing in (C1-C10, C15): each handler gets its flow, calls one use case, shows the next page.
+
+mod consent;
+mod flow;
+mod identify;
+mod passkey;
+mod proofs;
+mod step_up;
+
+use super::AppState;
+use super::cookies::{self, flow_name};
+use super::problem::{Answer, Problem, finish};
+use super::visitor::Visitor;
+use crate::flow::authorize::{self, Advance};
+use crate::flow::interaction::{self, AccountNeed};
+use crate::flow::steps::Step;
+use crate::protocol::Error;
+use crate::view::ProblemReason;
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use axum_extra::extract::CookieJar;
+
+pub use flow::{At, Flow, Posted, deliver, enter, form, page};
+pub use passkey::base64_url;
+pub use proofs::proved_to;
+
+/// The sign-in wing.
+pub fn router() -> Router<AppState> {
+    Router::new()
+        .route("/signin", get(begin_account))
+        .route("/signin/{flow}", page(identify::identifier_page).merge(form(identify::identifier)))
+        .route("/signin/{flow}/next", page(next))
+        .route("/signin/{flow}/forget", form(identify::forget_person))
+        .route("/signin/{flow}/cancel", form(cancel))
+        .route("/signin/{flow}/method", page(identify::method_page).merge(form(identify::method)))
+        .route("/signin/{flow}/code", page(proofs::code_page).merge(form(proofs::code)))
+        .route("/signin/{flow}/code/resend", form(proofs::resend))
+        .route("/signin/{flow}/totp", page(proofs::totp_page).merge(form(proofs::totp)))
+        .route("/signin/{flow}/recovery", page(proofs::recovery_page).merge(form(proofs::recovery)))
+        .route("/signin/{flow}/password", page(proofs::password_page).merge(form(proofs::password)))
+        .route("/signin/{flow}/paused", page(proofs::paused_page))
+        .route("/signin/{flow}/passkey/options", form(passkey::passkey_options))
+        .route("/signin/{flow}/passkey", form(passkey::passkey_answer))
+        .route("/signin/{flow}/passkey-failed", page(passkey::passkey_failed_page).merge(form(passkey::passkey_failed)))
+        .route("/signin/{flow}/continue", page(consent::continue_page).merge(form(consent::continue_session)))
+        .route("/signin/{flow}/consent", page(consent::consent_page).merge(form(consent::consent)))
+        .route("/signin/{flow}/step-up", page(step_up::step_up_page).merge(form(step_up::step_up)))
+        .route("/signin/{flow}/offer-passkey", page(passkey::offer_page).merge(form(passkey::offer_answer)))
+        .route("/signin/{flow}/offer-passkey/options", form(passkey::offer_options))
+}
+
+/// `/signin`: signing in to the own account, without a portal.
+async fn begin_account(State(state): State<AppState>, visitor: Visitor) -> Response {
+    let outcome = account_flow(&state, &visitor, "/account", AccountNeed::Session).await;
+    finish(&state, &visitor, outcome)
+}
+
+/// Begins a flow that leads to an account page.
+pub async fn account_flow(
+    state: &AppState,
+    visitor: &Visitor,
+    path: &'static str,
+    needs: AccountNeed,
+) -> Answer<Response> {
+    let target = interaction::Target::Account { path: path.to_owned(), needs };
+    let begun = interaction::begin(&state.services, target);
+    interaction::save(&state.services, &begun.interaction).await?;
+    enter(visitor, &begun, &format!("/signin/{}/next", begun.interaction.id))
+}
+
+/// `/signin/{flow}/next`: whatever comes next.
+async fn next(At { state, visitor, flow, .. }: At) -> Answer<Response> {
+    let session = visitor.session(&state).await?;
+    let advance = authorize::advance(&state.services, &flow.interaction, session).await?;
+    go(&state, &visitor, &flow, advance)
+}
+
+/// Takes the browser where the flow says.
+fn go(state: &AppState, visitor: &Visitor, flow: &Flow, advance: Advance) -> Answer<Response> {
+    let over = |response: Response| {
+        let jar = CookieJar::new().add(cookies::expire(flow_name(&flow.interaction.id)));
+        (jar, response).into_response()
+    };
+    Ok(match advance {
+        Advance::Answer(answer) => over(deliver(state, visitor, &answer)?),
+        Advance::Account(path) => over(Redirect::to(&path).into_response()),
+        Advance::AlreadyDone => return Err(Problem::new(ProblemReason::AlreadyDone, "flow_already_done")),
+        Advance::Page(step) => flow.to(match step {
+            Step::SignIn | Step::Finish { .. } => "",
+            Step::StepUp(_) | Step::ProveIdentity(_) | Step::CannotBeMet => "/step-up",
+            Step::Continue => "/continue",
+            Step::Consent => "/consent",
+            Step::OfferPasskey => "/offer-passkey",
+        }),
+    })
+}
+
+/// "Back to the portal": an honest `access_denied`.
+async fn cancel(Posted { state, visitor, flow, .. }: Posted) -> Answer<Response> {
+    let advance = authorize::refuse(&state.services, &flow.interaction, Error::ACCESS_DENIED).await?;
+    go(&state, &visitor, &flow, advance)
+}

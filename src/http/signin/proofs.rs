@@ -1,0 +1,225 @@
+//! Codes and passwords: asked for, judged, made a session (C3, C3b, C4).
+
+use super::super::AppState;
+use super::super::cookies;
+use super::super::problem::Answer;
+use super::super::visitor::Visitor;
+use super::flow::{At, Flow, Posted};
+use crate::base::Secret;
+use crate::flow::clients;
+use crate::flow::outbox::Way;
+use crate::flow::session;
+use crate::flow::sign_in::{self, Proved, Sent};
+use crate::identity::{AuthenticationLevel, Rule};
+use crate::view::{self, ErrorText, Frame, PauseCause};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum_extra::extract::CookieJar;
+
+pub(super) async fn send(state: &AppState, visitor: &Visitor, flow: &mut Flow, way: Way) -> Answer<Response> {
+    let portal = match flow.interaction.request() {
+        Some(request) => clients::find(&state.services, &request.client_id).await?,
+        None => None,
+    };
+    let language = visitor.locale.tag();
+    let portal = portal.map(|known| known.client.display_name(language).to_owned());
+    match sign_in::send_code(&state.services, &mut flow.interaction, way, (portal, language)).await? {
+        // Too soon: the code sent before still works, and the page says from when another may be asked for.
+        Sent::Yes => Ok(flow.to("/code")),
+        Sent::NotBefore(from) => {
+            let waiting = sign_in::latest_code(&state.services, &flow.interaction).await?;
+            if waiting.is_some() {
+                let mut page = code_context(state, visitor, flow).await?;
+                page.frame.add_error("resend", ErrorText::ResendTooSoon { from });
+                return flow.show(visitor, &page);
+            }
+            paused(state, visitor, flow, from, PauseCause::TooManyCodes).await
+        }
+    }
+}
+
+pub(super) async fn code_context(state: &AppState, visitor: &Visitor, flow: &Flow) -> Answer<view::EnterCode> {
+    let services = &state.services;
+    let mut frame = flow.frame(state, visitor).await?;
+    frame.back = Some(format!("/signin/{}/method", flow.interaction.id));
+    // Also shown where another code was asked for, an address that cannot be opened again.
+    frame.path = format!("/signin/{}/code", flow.interaction.id);
+    let latest = sign_in::latest_code(services, &flow.interaction).await?;
+    let now = services.clock.now();
+    let valid_until = latest.as_ref().map_or(now, |code| code.expires_at);
+    let resend_from = match &flow.interaction.identifier {
+        Some(identifier) => sign_in::resend_from(services, &Rule::SEND, &identifier.subject).await?,
+        None => now,
+    };
+    let by_voice = flow.interaction.channel.as_deref() == Some(Way::Voice.as_str());
+    Ok(view::EnterCode {
+        frame,
+        flow: flow.id(),
+        sent_by: if by_voice { view::Method::Voice } else { view::Method::Sms },
+        valid_until,
+        resend_from,
+        expired: latest.is_none_or(|code| code.expires_at <= now || code.used_at.is_some()),
+    })
+}
+
+pub(super) async fn code_page(At { state, visitor, flow, .. }: At) -> Answer<Response> {
+    if flow.interaction.channel.is_none() {
+        return Ok(flow.to(if flow.interaction.identifier.is_none() { "" } else { "/method" }));
+    }
+    flow.show(&visitor, &code_context(&state, &visitor, &flow).await?)
+}
+
+pub(super) async fn resend(Posted { state, visitor, mut flow, form, .. }: Posted) -> Answer<Response> {
+    if flow.interaction.identifier.is_none() {
+        return Ok(flow.to(""));
+    }
+    let way = if form.get("channel") == "voice" { Way::Voice } else { Way::Sms };
+    send(&state, &visitor, &mut flow, way).await
+}
+
+pub(super) async fn code(Posted { state, visitor, mut flow, form, .. }: Posted) -> Answer<Response> {
+    let Some(typed) = sign_in::normalize_sent_code(form.get("code")) else {
+        let mut page = code_context(&state, &visitor, &flow).await?;
+        page.frame.add_error("code", ErrorText::CodeFormat);
+        return flow.show(&visitor, &page);
+    };
+    match sign_in::check_code(&state.services, &mut flow.interaction, &typed).await? {
+        Proved::Yes => proved(&state, &visitor, &mut flow).await,
+        Proved::PausedUntil(until) => paused(&state, &visitor, &flow, until, PauseCause::WrongCodes).await,
+        Proved::Disabled => disabled(&state, &visitor, &flow, PauseCause::WrongCodes).await,
+        Proved::Expired => {
+            let mut page = code_context(&state, &visitor, &flow).await?;
+            page.frame.add_error("code", ErrorText::CodeExpired);
+            flow.show(&visitor, &page)
+        }
+        Proved::Wrong { tries_left } => {
+            let mut page = code_context(&state, &visitor, &flow).await?;
+            page.frame.add_error("code", ErrorText::CodeWrong { tries_left });
+            flow.show(&visitor, &page)
+        }
+    }
+}
+
+pub(super) async fn totp_page(At { state, visitor, flow, .. }: At) -> Answer<Response> {
+    let frame = inner_frame(&state, &visitor, &flow).await?;
+    flow.show(&visitor, &view::EnterTotp { frame, flow: flow.id() })
+}
+
+pub(super) async fn inner_frame(state: &AppState, visitor: &Visitor, flow: &Flow) -> Answer<Frame> {
+    let mut frame = flow.frame(state, visitor).await?;
+    frame.back = Some(format!("/signin/{}/method", flow.interaction.id));
+    Ok(frame)
+}
+
+pub(super) async fn totp(Posted { state, visitor, mut flow, form, .. }: Posted) -> Answer<Response> {
+    let mut frame = inner_frame(&state, &visitor, &flow).await?;
+    match sign_in::normalize_sent_code(form.get("code")) {
+        None => frame.add_error("code", ErrorText::CodeFormat),
+        Some(typed) => match sign_in::check_totp(&state.services, &mut flow.interaction, typed.expose()).await? {
+            Proved::Yes => return proved(&state, &visitor, &mut flow).await,
+            Proved::PausedUntil(until) => {
+                return paused(&state, &visitor, &flow, until, PauseCause::WrongCodes).await;
+            }
+            Proved::Disabled => return disabled(&state, &visitor, &flow, PauseCause::WrongCodes).await,
+            Proved::Expired => return Ok(flow.to("")),
+            Proved::Wrong { tries_left } => frame.add_error("code", ErrorText::CodeWrong { tries_left }),
+        },
+    }
+    flow.show(&visitor, &view::EnterTotp { frame, flow: flow.id() })
+}
+
+pub(super) async fn recovery_page(At { state, visitor, flow, .. }: At) -> Answer<Response> {
+    if flow.interaction.identifier.is_none() {
+        return Ok(flow.to(""));
+    }
+    let frame = inner_frame(&state, &visitor, &flow).await?;
+    flow.show(&visitor, &view::EnterRecoveryCode { frame, flow: flow.id() })
+}
+
+pub(super) async fn recovery(Posted { state, visitor, mut flow, form, .. }: Posted) -> Answer<Response> {
+    let mut frame = inner_frame(&state, &visitor, &flow).await?;
+    match sign_in::normalize_recovery_code(form.get("code")) {
+        None => frame.add_error("code", ErrorText::RecoveryFormat),
+        Some(typed) => match sign_in::check_recovery_code(&state.services, &mut flow.interaction, &typed).await? {
+            Proved::Yes => return proved(&state, &visitor, &mut flow).await,
+            Proved::PausedUntil(until) => {
+                return paused(&state, &visitor, &flow, until, PauseCause::WrongCodes).await;
+            }
+            Proved::Disabled => return disabled(&state, &visitor, &flow, PauseCause::WrongCodes).await,
+            Proved::Expired => return Ok(flow.to("")),
+            Proved::Wrong { tries_left } => frame.add_error("code", ErrorText::RecoveryWrong { tries_left }),
+        },
+    }
+    flow.show(&visitor, &view::EnterRecoveryCode { frame, flow: flow.id() })
+}
+
+pub(super) async fn password_page(At { state, visitor, flow, .. }: At) -> Answer<Response> {
+    if flow.interaction.identifier.is_none() {
+        return Ok(flow.to(""));
+    }
+    let frame = inner_frame(&state, &visitor, &flow).await?;
+    flow.show(&visitor, &view::EnterPassword { frame, flow: flow.id() })
+}
+
+pub(super) async fn password(Posted { state, visitor, mut flow, form, .. }: Posted) -> Answer<Response> {
+    let mut frame = inner_frame(&state, &visitor, &flow).await?;
+    let typed = Secret::from(form.get("password"));
+    match sign_in::check_password(&state.services, &mut flow.interaction, &typed).await? {
+        // A password alone is one factor: a code follows, chosen on the next page.
+        Proved::Yes => return after_password(&state, &visitor, &mut flow).await,
+        Proved::PausedUntil(until) => {
+            return paused(&state, &visitor, &flow, until, PauseCause::WrongPasswords).await;
+        }
+        Proved::Disabled => return disabled(&state, &visitor, &flow, PauseCause::WrongPasswords).await,
+        Proved::Expired => return Ok(flow.to("")),
+        Proved::Wrong { tries_left } => frame.add_error("password", ErrorText::PasswordWrong { tries_left }),
+    }
+    flow.show(&visitor, &view::EnterPassword { frame, flow: flow.id() })
+}
+
+pub(super) async fn after_password(state: &AppState, visitor: &Visitor, flow: &mut Flow) -> Answer<Response> {
+    let current = visitor.session(state).await?;
+    let methods = session::methods_together(&state.services, &flow.interaction, current.as_ref());
+    if crate::identity::authentication_level(&methods) >= Some(AuthenticationLevel::Two) {
+        return proved(state, visitor, flow).await;
+    }
+    Ok(flow.to("/method"))
+}
+
+/// A proof was given: make it a session, with a new cookie, and go on.
+pub(super) async fn proved(state: &AppState, visitor: &Visitor, flow: &mut Flow) -> Answer<Response> {
+    let next = format!("/signin/{}/next", flow.interaction.id);
+    proved_to(state, visitor, flow, &next).await
+}
+
+/// The same, leading to a page of account creation.
+pub async fn proved_to(state: &AppState, visitor: &Visitor, flow: &mut Flow, to: &str) -> Answer<Response> {
+    let current = visitor.session(state).await?;
+    let made = session::establish(&state.services, &mut flow.interaction, current.as_ref(), &visitor.device).await?;
+    let jar = CookieJar::new().add(cookies::build(cookies::SESSION, made.cookie, None));
+    Ok((jar, Redirect::to(to)).into_response())
+}
+
+pub(super) async fn paused(
+    state: &AppState,
+    visitor: &Visitor,
+    flow: &Flow,
+    until: crate::base::Timestamp,
+    cause: PauseCause,
+) -> Answer<Response> {
+    let frame = inner_frame(state, visitor, flow).await?;
+    let page = view::Paused { frame, flow: flow.id(), until, cause };
+    let mut response = flow.show(visitor, &page)?;
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    Ok(response)
+}
+
+/// A way that a hundred wrong tries switched off: another way is needed, which the same page offers.
+pub(super) async fn disabled(state: &AppState, visitor: &Visitor, flow: &Flow, cause: PauseCause) -> Answer<Response> {
+    let until = state.services.clock.now().plus(std::time::Duration::from_secs(86_400));
+    paused(state, visitor, flow, until, cause).await
+}
+
+pub(super) async fn paused_page(At { flow, .. }: At) -> Answer<Response> {
+    Ok(flow.to(if flow.interaction.identifier.is_none() { "" } else { "/method" }))
+}
