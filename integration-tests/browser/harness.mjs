@@ -21,6 +21,8 @@ const BUDGETS = {
   developer: { document: 25 * KB, stylesheet: 16 * KB, script: 10 * KB, requests: 12, first: 110 * KB, repeat: 30 * KB },
 };
 
+const ASSETS = new Set(['stylesheet', 'script', 'font']);
+
 /** Starts the browser; nothing of it may call home. */
 export function launch() {
   const flags = ['--disable-quic', '--no-first-run', '--disable-background-networking'];
@@ -57,6 +59,8 @@ export class Visitor {
     this.looked = new Set();
     this.shots = 0;
     this.traffic = [];
+    /** Files of the site that this browser has: none is fetched twice. */
+    this.fetched = new Set();
     this.tolerated = new Set();
   }
 
@@ -84,7 +88,8 @@ export class Visitor {
         this.problem(`a request to a third party: ${origin}`);
       }
       if (requests.get(requestId)?.of !== this.traffic) {
-        const entry = { type: type.toLowerCase(), of: this.traffic, head: 0, bytes: 0, cached: false };
+        const file = origin + new URL(request.url).pathname;
+        const entry = { type: type.toLowerCase(), file, of: this.traffic, head: 0, bytes: 0, cached: false };
         requests.set(requestId, entry);
         this.traffic.push(entry);
       }
@@ -99,7 +104,11 @@ export class Visitor {
     });
     this.cdp.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
       const entry = requests.get(requestId);
-      if (entry) entry.bytes = encodedDataLength;
+      if (!entry) return;
+      entry.bytes = encodedDataLength;
+      if (!ASSETS.has(entry.type) || entry.cached || encodedDataLength === 0) return;
+      if (this.fetched.has(entry.file)) this.problem(`fetched again: ${entry.file}`);
+      this.fetched.add(entry.file);
     });
   }
 
@@ -266,7 +275,8 @@ export class Visitor {
       return entries.reduce((total, entry) => total + Math.max(0, entry.bytes - entry.head), 0);
     };
     const network = this.traffic.filter((entry) => !entry.cached && entry.bytes > 0);
-    const first = network.some((entry) => entry.type === 'stylesheet');
+    // A slow first page may leave a font to the second.
+    const first = network.some((entry) => ASSETS.has(entry.type));
     const weight = { document: body('document'), stylesheet: body('stylesheet'), script: body('script') };
     Object.assign(weight, { requests: network.length, total: sum(network), visit: first ? 'first' : 'repeat' });
     this.weights.push({ name, kind, ...weight });
