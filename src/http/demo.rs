@@ -15,7 +15,7 @@ use crate::view::{
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
@@ -64,6 +64,8 @@ pub fn router(in_demo: bool) -> Router<AppState> {
         .route("/test/inbox", get(inbox))
         .route("/test/inbox/clear", post(clear_inbox))
         .route("/test/what-happened/{grant}", get(what_happened))
+        .route("/test/components", get(components))
+        .route("/test/pages/{page}/{state}", get(sample_page))
 }
 
 macro_rules! help_page {
@@ -90,6 +92,28 @@ async fn sample(State(state): State<AppState>, visitor: Visitor) -> Response {
         let (.., url) = demo.portals.first().ok_or(Problem::new(ProblemReason::NotFound, "no_sample_portal"))?;
         Ok(Redirect::to(url).into_response())
     });
+    finish(&state, &visitor, outcome)
+}
+
+/// The building blocks, and the way to every page in every state.
+async fn components(State(state): State<AppState>, visitor: Visitor) -> Response {
+    let mut frame = visitor.frame(&state);
+    frame.add_error("identifier", view::ErrorText::IdentifierMissing);
+    let page = view::Components { frame, pages: view::page_states() };
+    finish(&state, &visitor, show(&visitor, &page, StatusCode::OK))
+}
+
+/// A page in a state, filled with made-up data.
+async fn sample_page(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path((page, name)): Path<(String, String)>,
+) -> Response {
+    let outcome = match view::sample(&page, &name, visitor.locale) {
+        Ok(Some(sample)) => Ok((visitor.cookies(), Html(sample.html)).into_response()),
+        Ok(None) => Err(Problem::new(ProblemReason::NotFound, "no_such_sample")),
+        Err(error) => Err(crate::flow::Fault::internal(error).into()),
+    };
     finish(&state, &visitor, outcome)
 }
 

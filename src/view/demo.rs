@@ -254,3 +254,14 @@ pub struct WhatHappened {
     pub tokens: Vec<DecodedToken>,
 }
 page!(WhatHappened, "what-happened", samples::what_happened);
+
+/// All building blocks on one page, and every page in every state to look at.
+#[derive(Template)]
+#[template(path = "demo/components.html")]
+pub struct Components {
+    /// The frame.
+    pub frame: Frame,
+    /// Pages with their states.
+    pub pages: Vec<(&'static str, Vec<&'static str>)>,
+}
+page!(Components, "components", samples::components);

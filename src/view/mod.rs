@@ -102,6 +102,29 @@ macro_rules! pages {
             }
             Ok(all)
         }
+
+        /// The names of all pages, each with the names of its states.
+        pub fn page_states() -> Vec<(&'static str, Vec<&'static str>)> {
+            vec![$((<$page as Page>::NAME, <$page as Page>::samples().into_iter().map(|(state, _)| state).collect())),*]
+        }
+
+        /// One example of a page; `None` when there is no such page or state.
+        ///
+        /// # Errors
+        /// [`RenderError`] when its template fails.
+        pub fn sample(page: &str, state: &str, locale: Locale) -> Result<Option<Sample>, RenderError> {
+            match page {
+                $(<$page as Page>::NAME => {
+                    let found = <$page as Page>::samples().into_iter().find(|(name, _)| *name == state);
+                    let Some((state, mut page)) = found else {
+                        return Ok(None);
+                    };
+                    page.set_locale(locale);
+                    Ok(Some(Sample { page: <$page as Page>::NAME, state, locale, html: page.render_page()? }))
+                })*
+                _ => Ok(None),
+            }
+        }
     };
 }
 pages![
@@ -147,6 +170,7 @@ pages![
     StartPage,
     TestInbox,
     WhatHappened,
+    Components,
     Help,
     LostAccess,
     Privacy,

@@ -796,6 +796,11 @@ pub(super) fn privacy() -> Vec<(&'static str, Privacy)> {
     vec![("plain", Privacy { frame: frame("/privacy") })]
 }
 
+pub(super) fn components() -> Vec<(&'static str, Components)> {
+    let frame = wrong(frame("/test/components"), "identifier", ErrorText::IdentifierMissing);
+    vec![("all", Components { frame, pages: vec![("sign-in", vec!["empty", "missing"])] })]
+}
+
 pub(super) fn accessibility() -> Vec<(&'static str, Accessibility)> {
     vec![("plain", Accessibility { frame: frame("/accessibility") })]
 }
