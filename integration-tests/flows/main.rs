@@ -25,6 +25,8 @@ mod refresh;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod second_proof;
+#[cfg(test)]
 mod sign_on;
 #[cfg(test)]
 mod skipping;
