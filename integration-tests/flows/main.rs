@@ -21,6 +21,8 @@ mod lifetimes;
 #[cfg(test)]
 mod off;
 #[cfg(test)]
+mod recognised;
+#[cfg(test)]
 mod refresh;
 #[cfg(test)]
 mod sessions;

@@ -390,7 +390,10 @@ async fn passkey_answer(Posted { state, visitor, flow, form, .. }: Posted) -> An
     let Some(who) = owner(&state, &visitor, &flow).await? else {
         return Ok(to(&flow, ""));
     };
-    if form.get("action") == "skip" || form.get("shared") == "yes" {
+    if form.get("shared") == "yes" {
+        return Ok(signin::on_shared_device(to(&flow, "/recovery-codes")));
+    }
+    if form.get("action") == "skip" {
         return Ok(to(&flow, "/recovery-codes"));
     }
     require_new(&state, &flow).await?;
