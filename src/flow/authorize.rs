@@ -488,6 +488,7 @@ async fn finish(
         sid,
         subject,
         scope: request.scope.to_string(),
+        resource: request.resource.clone(),
         claims_id_token: names(&release.id_token),
         claims_userinfo: names(&release.userinfo),
         agreement_id: known.agreement.as_ref().map(|agreement| agreement.id),
