@@ -265,7 +265,8 @@ async fn send(state: &AppState, visitor: &Visitor, flow: &mut Flow, way: Way) ->
     if !matched(flow) || creation(flow).phone.is_none() {
         return Ok(to(flow, "/number"));
     }
-    match create_account::send_code(&state.services, &mut flow.interaction, way, visitor.locale.tag()).await? {
+    let asked_by = (visitor.locale.tag(), visitor.network.as_str());
+    match create_account::send_code(&state.services, &mut flow.interaction, way, asked_by).await? {
         Sent::Yes => Ok(to(flow, "/code")),
         Sent::NotBefore(from) => {
             let waiting = latest_code(&state.services, &flow.interaction).await?;

@@ -24,7 +24,7 @@ pub(super) async fn send(state: &AppState, visitor: &Visitor, flow: &mut Flow, w
     };
     let language = visitor.locale.tag();
     let portal = portal.map(|known| known.client.display_name(language).to_owned());
-    match sign_in::send_code(&state.services, &mut flow.interaction, way, (portal, language)).await? {
+    match sign_in::send_code(&state.services, &mut flow.interaction, way, (portal, language, &visitor.network)).await? {
         // Too soon: the code sent before still works, and the page says from when another may be asked for.
         Sent::Yes => Ok(flow.to("/code")),
         Sent::NotBefore(from) => {
