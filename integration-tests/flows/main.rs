@@ -25,12 +25,14 @@ mod recognised;
 #[cfg(test)]
 mod refresh;
 #[cfg(test)]
-mod sessions;
-#[cfg(test)]
 mod second_proof;
+#[cfg(test)]
+mod sessions;
 #[cfg(test)]
 mod sign_on;
 #[cfg(test)]
 mod skipping;
+#[cfg(test)]
+mod stopping;
 #[cfg(test)]
 mod throttling;
