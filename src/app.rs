@@ -291,7 +291,7 @@ fn wording(services: &Services, notice: &Notice, language: &str, kind: MessageKi
     let locale = Locale::from_tag(language).unwrap_or_default();
     let provider = &services.config.provider;
     let host = provider.issuer.host();
-    let hotline = provider.hotline.as_deref().unwrap_or_default();
+    let hotline = provider.hotline.as_deref().unwrap_or(messages::instead_of_hotline(locale));
     let service = if locale == Locale::En { &provider.service_name_en } else { &provider.service_name_vi };
     let text = match notice {
         Notice::SignInCode { code, .. } | Notice::CreateAccountCode { code } if kind == MessageKind::Voice => {
@@ -370,6 +370,7 @@ pub struct Running {
     handle: axum_server::Handle<SocketAddr>,
     server: tokio::task::JoinHandle<std::io::Result<()>>,
     jobs: Vec<tokio::task::JoinHandle<()>>,
+    drain: Duration,
     patience: Duration,
 }
 
@@ -432,7 +433,7 @@ pub fn serve(
             }
         });
     }
-    let patience = limits.stop_seconds.duration();
+    let (drain, patience) = (limits.drain_seconds.duration(), limits.stop_seconds.duration());
     let header_timeout = limits.header_timeout_seconds.duration();
     let router = crate::http::router(state);
     let handle = axum_server::Handle::new();
@@ -441,13 +442,15 @@ pub fn serve(
     http.timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(HEAD_BYTES);
     let server = tokio::spawn(server.serve(router.into_make_service_with_connect_info::<SocketAddr>()));
     let jobs = crate::jobs::start(&services, senders(&services)?, &stopped);
-    Ok(Running { address, stop, stopping, handle, server, jobs, patience })
+    Ok(Running { address, stop, stopping, handle, server, jobs, drain, patience })
 }
 
 impl Running {
-    /// Stops: readiness says no, no new connections, requests under way end, jobs end.
+    /// Stops: readiness says no while requests are still served, so that load balancers send no more; then no new
+    /// connections, requests under way end, jobs end.
     pub async fn stop(self) {
         self.stopping.store(true, Ordering::Relaxed);
+        tokio::time::sleep(self.drain).await;
         self.handle.graceful_shutdown(Some(self.patience));
         drop(self.server.await);
         self.stop.send_replace(true);

@@ -108,7 +108,8 @@ export class CitizenAtBrowser {
       }],
       ['recognised', page.locator('form:has([name="recognised"])'), async (form) => {
         await this.expectCode();
-        await submit(form);
+        if (plan.with) return visitor.press(page.locator(`button[name="with"][value="${plan.with}"]`));
+        return submit(form);
       }],
       ['return', page.locator('main a.button, main form[data-foreign] button'), (button) => visitor.press(button)],
     ];

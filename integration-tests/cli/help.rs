@@ -1,6 +1,7 @@
 //! Every command explains itself, and says by its exit code how it went.
 
 use crate::harness::Site;
+use serde_json::Value;
 
 /// The names under "Commands:" of a help text.
 fn commands(help: &str) -> Vec<String> {
@@ -50,4 +51,14 @@ fn wrong_use_ends_with_2_and_failure_with_1() {
     assert!(done.json()["error"].as_str().unwrap().contains("no database"), "{done:?}");
     assert!(done.json()["help"].as_str().unwrap().contains("dinhdanh migrate"), "{done:?}");
     assert!(!site.path("data").exists(), "a command that only reads made a database");
+}
+
+/// The first line of the simulator tells programs where it listens.
+#[test]
+fn register_sim_says_where_it_listens_as_json() {
+    let site = Site::new();
+    let (_running, line) = site.start(&["register-sim", "--json", "--listen", "127.0.0.1:0", "--people", "3"]);
+    let said: Value = serde_json::from_str(&line).unwrap();
+    assert!(said["url"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{line}");
+    assert_eq!((&said["people"], &said["seed"]), (&Value::from(3), &Value::from(7)));
 }

@@ -277,3 +277,17 @@ fn plain(page: &Page, flow: &str) -> (u16, String) {
     }
     (page.status.as_u16(), body)
 }
+
+/// A message never says "call" and then nothing.
+#[tokio::test]
+async fn without_a_hotline_messages_name_the_counter() {
+    let house = House::new().await;
+    assert!(house.services.config.provider.hotline.is_none());
+    house.register.fake.put(HOA.record());
+    house.with(&HOA).await;
+    let (mut browser, page) = begin(&house).await;
+    let page = claim(&mut browser, &page, &HOA, HOA.birth).await;
+    to_code(&mut browser, &page, "+84987654321").await;
+    let texts = house.texts_to(HOA.phone).await;
+    assert!(texts[0].ends_with("Call the nearest identification counter."), "{}", texts[0]);
+}

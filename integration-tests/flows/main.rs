@@ -21,12 +21,18 @@ mod lifetimes;
 #[cfg(test)]
 mod off;
 #[cfg(test)]
+mod recognised;
+#[cfg(test)]
 mod refresh;
+#[cfg(test)]
+mod second_proof;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod sign_on;
 #[cfg(test)]
 mod skipping;
+#[cfg(test)]
+mod stopping;
 #[cfg(test)]
 mod throttling;

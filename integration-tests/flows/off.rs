@@ -68,9 +68,9 @@ async fn e5_a_locked_or_closed_person_is_off_at_every_door() {
         assert_eq!(held.portal.userinfo(&held.house, &held.tokens["access_token"]).await.0, 200);
         held.set_person(status).await;
         held.tokens_are_dead().await;
-        held.portal.ask(&mut held.browser, &[]).await.has("name=\"identifier\"");
+        held.portal.ask(&mut held.browser, &[]).await.asks_who();
         assert_eq!(held.portal.ask(&mut held.browser, &[("prompt", "none")]).await.error(), "login_required");
-        held.browser.open("/account").await.has("name=\"identifier\"");
+        held.browser.open("/account").await.asks_who();
         // Nor does a new sign-in work: no code is sent.
         let sent = held.house.texts_to(HOA.phone).await.len();
         held.house.after(crate::kit::minutes(2));
@@ -109,7 +109,7 @@ async fn e5_a_locked_person_cannot_finish_what_was_begun() {
     page.at("/continue");
     held.set_person(PersonStatus::Locked).await;
     let stopped = held.browser.submit(&page, "/continue", &[("action", "continue")]).await;
-    stopped.has("name=\"identifier\"");
+    stopped.asks_who();
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Families of refresh tokens.
 
-use crate::kit::{Browser, HOA, House, Page, Portal, days, minutes, seconds};
+use crate::kit::{Browser, HOA, House, Page, Portal, claims_of, days, minutes, seconds};
 use serde_json::{Value, json};
 
 async fn family(scope: &'static str) -> (House, Portal, Browser, Value) {
@@ -126,4 +126,47 @@ async fn b1_a_token_in_other_hands_dies() {
     refused(&thief.refresh(&house, &tokens["refresh_token"], None).await);
     refused(&portal.refresh(&house, &tokens["refresh_token"], None).await);
     assert!(!portal.is_active(&house, &tokens["access_token"]).await);
+}
+
+/// RFC 8707: what was asked for at the authorization endpoint bounds every token that grows from it.
+#[tokio::test]
+async fn f7_tokens_are_for_the_resources_that_were_authorized() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let audience = json!(["https://a.example", "https://b.example", "https://c.example"]);
+    let portal =
+        Portal::with(&house, "portal-a", json!({ "audience": audience })).await.asking("openid offline_access");
+    let asked = [("resource", "https://a.example"), ("resource", "https://b.example")];
+    let mut browser = house.browser();
+    let page = portal.ask(&mut browser, &asked).await;
+    let answer = house.sign_in(&mut browser, &page, &HOA).await;
+    let tokens = portal.tokens(&house, &answer).await;
+    let audience_of = |tokens: &Value| claims_of(&tokens["access_token"])["aud"].clone();
+    let issuer = crate::kit::browser::ORIGIN;
+    assert_eq!(audience_of(&tokens), json!([issuer, "https://a.example", "https://b.example"]));
+
+    let renew = async |token: &Value, resource: &str| {
+        let token = token.as_str().unwrap();
+        let fields = [("grant_type", "refresh_token"), ("refresh_token", token), ("resource", resource)];
+        portal.call(&house, "/token", &fields).await
+    };
+    let (status, error) = renew(&tokens["refresh_token"], "https://c.example").await;
+    assert_eq!((status, &error["error"]), (400, &json!("invalid_target")));
+    let (status, less) = renew(&tokens["refresh_token"], "https://b.example").await;
+    assert_eq!((status, audience_of(&less)), (200, json!([issuer, "https://b.example"])));
+    // A narrower token narrows itself only.
+    let (_, all) = portal.refresh(&house, &less["refresh_token"], None).await;
+    assert_eq!(audience_of(&all), json!([issuer, "https://a.example", "https://b.example"]));
+
+    let again = portal.ask(&mut browser, &asked).await;
+    let code = again.code();
+    let fields = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", &portal.redirect),
+        ("code_verifier", crate::kit::portal::VERIFIER),
+        ("resource", "https://c.example"),
+    ];
+    let (status, error) = portal.call(&house, "/token", &fields).await;
+    assert_eq!((status, &error["error"]), (400, &json!("invalid_target")));
 }

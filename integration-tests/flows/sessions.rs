@@ -16,7 +16,7 @@ async fn id_token(house: &House, portal: &Portal, answer: &Page) -> Value {
 }
 
 fn asks_to_sign_in(page: &Page) {
-    page.is(200).has("name=\"identifier\"");
+    page.is(200).asks_who();
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! Guessing and sending, slowed by durable counters.
 
-use crate::kit::{Browser, Citizen, HOA, House, Page, Portal, days, minutes, seconds};
+use crate::kit::{Browser, Citizen, HOA, House, MINH, Page, Portal, days, minutes, seconds};
 use crate::lifetimes::device_of;
+use dinhdanh::identity::{Counter, Rule};
+use dinhdanh::store;
 
 async fn wrong_codes(browser: &mut Browser, page: &Page, times: u32) {
     for left in (0..times).rev() {
@@ -182,4 +184,40 @@ async fn p4_a_sent_code_is_of_its_own_flow_only() {
     one.jar.remove(crate::kit::browser::SESSION);
     one.press(&first, &format!("/signin/{}/code", first.flow()), &[("code", &code)]).await.is(410);
     assert!(one.session().is_none());
+}
+
+/// M7: one network that asks for code after code is stopped before anything is looked up, told alike for everybody.
+#[tokio::test]
+async fn m7_n1_a_network_sends_so_many_codes_and_no_more() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let portal = Portal::new(&house, "portal-a").await;
+    let network = dinhdanh::base::sha256(b"unknown");
+    let now = house.services.clock.now();
+    let mut tx = house.services.db.begin().await.unwrap();
+    let so_far = Counter { failures: 1_199, first_at: now, last_at: now, paused_until: None };
+    let set = |_: Option<&Counter>| (Some(so_far), ());
+    store::throttle::reserve(&mut tx, Rule::SEND_NETWORK.scope, &network, now, set).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut browser = house.browser();
+    let page = portal.ask(&mut browser, &[]).await;
+    house.ask_code(&mut browser, &page, &HOA).await.at("/code");
+    assert_eq!(house.texts_to(HOA.phone).await.len(), 1);
+    let mut pages = Vec::new();
+    for citizen in [&HOA, &MINH] {
+        house.after(minutes(3));
+        let mut browser = house.browser();
+        let page = portal.ask(&mut browser, &[]).await;
+        let flow = page.flow();
+        let page = house.ask_code(&mut browser, &page, citizen).await;
+        page.is(429).has("Too many codes were sent.");
+        pages.push(page.body.replace(&page.csrf(), "CSRF").replace(&flow, "FLOW"));
+    }
+    assert_eq!(pages[0], pages[1], "known and unknown are told alike");
+    assert_eq!(house.texts_to(HOA.phone).await.len(), 1);
+    house.after(minutes(60));
+    let mut browser = house.browser();
+    let page = portal.ask(&mut browser, &[]).await;
+    house.ask_code(&mut browser, &page, &HOA).await.at("/code");
 }

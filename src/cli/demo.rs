@@ -111,6 +111,8 @@ fn configuration(arguments: &DemoArguments, issuer: &str, register: Option<&str>
     let mut over: Vec<(&str, String)> = vec![
         ("provider.issuer", issuer.to_owned()),
         ("provider.environment", "demo".to_owned()),
+        // Nobody balances load over a demo: it stops at once.
+        ("limits.drain_seconds", "0".to_owned()),
         ("provider.hotline", "1900 0000".to_owned()),
         ("provider.hotline_hours", "7:00–22:00".to_owned()),
         ("keys.folder", arguments.data.join("keys").display().to_string()),

@@ -75,7 +75,7 @@ enum Command {
     /// A simulated population and enterprise register that speaks X-Road REST.
     #[command(
         name = "register-sim",
-        after_help = "Examples:\n  dinhdanh register-sim --people 10000 --seed 7\n  dinhdanh register-sim --listen 127.0.0.1:9000 --fault slow\n\nExit codes: 0 stopped, 1 refused or failed, 2 used wrongly."
+        after_help = "Examples:\n  dinhdanh register-sim --people 10000 --seed 7\n  dinhdanh register-sim --listen 127.0.0.1:9000 --fault slow\n  dinhdanh register-sim --json --listen 127.0.0.1:0\n\nExit codes: 0 stopped, 1 refused or failed, 2 used wrongly."
     )]
     RegisterSim(crate::registers::simulator::RegisterSimArgs),
 }
@@ -121,7 +121,7 @@ pub fn run() -> ExitCode {
             Command::Client(arguments) => client::run(arguments, json).await,
             Command::Doctor(argument) => doctor::run(argument, json).await,
             Command::Config(arguments) => configuration::run(arguments, json),
-            Command::RegisterSim(arguments) => crate::registers::simulator::run(arguments)
+            Command::RegisterSim(arguments) => crate::registers::simulator::run(arguments, json)
                 .await
                 .map(stopped)
                 .map_err(|error| Failure::new(error.to_string())),

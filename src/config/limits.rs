@@ -38,7 +38,9 @@ pub struct Limits {
     pub request_timeout_seconds: Seconds,
     /// Requests worked on at a time.
     pub concurrency: usize,
-    /// Time to finish on a stop signal.
+    /// Time between a stop signal and the end of the listener, in which readiness says no.
+    pub drain_seconds: Seconds,
+    /// Time to finish after that.
     pub stop_seconds: Seconds,
     /// Where the caller's address is read.
     pub trust_proxy: TrustProxy,

@@ -10,7 +10,9 @@ use crate::audit::GrantEvent;
 use crate::base::{DisclosureId, GrantId, PersonId, RowId, Secret, random_token, sha256};
 use crate::crypto::Expect;
 use crate::db::Tx;
-use crate::identity::{AuthenticationLevel, Demand, IdentityLevel, LevelDecision, credential_policy};
+use crate::identity::{
+    AuthenticationLevel, BindRefusal, Demand, IdentityLevel, LevelDecision, Method, credential_policy,
+};
 use crate::protocol::authorize::{self as rules, AuthorizeRequest, Prompt, Refusal};
 use crate::protocol::client::GrantType;
 use crate::protocol::response::AuthorizeResponse;
@@ -307,8 +309,29 @@ async fn advance_account(
         AccountNeed::SignIn => return done_account(services, interaction, path).await,
         AccountNeed::Strong => {}
     }
-    // As strong as this person can: a weak sign-in must not change the ways of an account that has strong ones (P5).
-    let demand = Demand {
+    match account_step(services, &session).await? {
+        None => done_account(services, interaction, path).await,
+        Some(step) => Ok(Advance::Page(step)),
+    }
+}
+
+/// What stands before a change of ways to sign in; `None`: nothing.
+async fn account_step(services: &Services, session: &LiveSession) -> Outcome<Option<Step>> {
+    let (who, achieved) = (session.session.person_id, session::achieved(session)?);
+    let verdict = level::decide(services, &account_demand(services), who, achieved).await?;
+    if let LevelDecision::StepUp { authentication_level } = verdict {
+        return Ok(Some(Step::StepUp(authentication_level)));
+    }
+    Ok(match second_proof(services, session).await? {
+        SecondProof::NotNeeded => None,
+        SecondProof::PrintedCode | SecondProof::SentCode => Some(Step::StepUp(AuthenticationLevel::One)),
+        SecondProof::Missing => Some(Step::CannotBeMet),
+    })
+}
+
+/// As strong as this person can: a weak sign-in must not change the ways of an account that has strong ones (P5).
+fn account_demand(services: &Services) -> Demand {
+    Demand {
         values: services
             .acr
             .lookup(&crate::identity::assurance::level_acr(AuthenticationLevel::Two))
@@ -317,11 +340,36 @@ async fn advance_account(
         essential: false,
         minimum_authentication_level: AuthenticationLevel::One,
         minimum_identity_level: IdentityLevel::Zero,
-    };
-    match level::decide(services, &demand, session.session.person_id, session::achieved(&session)?).await? {
-        LevelDecision::StepUp { authentication_level } => Ok(Advance::Page(Step::StepUp(authentication_level))),
-        _ => done_account(services, interaction, path).await,
     }
+}
+
+/// What a sign-in below authentication level 2 lacks before it may change ways to sign in (C10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecondProof {
+    /// Nothing, or nothing that another sign-in could bring today.
+    NotNeeded,
+    /// A printed code beside the code that was sent or shown by an app.
+    PrintedCode,
+    /// A code that is sent or shown by an app, beside the printed one.
+    SentCode,
+    /// The person has no other proof: a phone alone changes nothing.
+    Missing,
+}
+
+/// The second proof that this session needs, and that its person has.
+pub async fn second_proof(services: &Services, session: &LiveSession) -> Outcome<SecondProof> {
+    let methods = &session.session.methods;
+    if credential_policy::may_bind_passkey(methods, true, false) != Err(BindRefusal::TooWeak) {
+        return Ok(SecondProof::NotNeeded);
+    }
+    let ways = level::ways_of(services, session.session.person_id).await?;
+    Ok(if methods.contains(&Method::RecoveryCode) && (ways.phone || ways.totp) {
+        SecondProof::SentCode
+    } else if !methods.contains(&Method::RecoveryCode) && ways.recovery_codes > 0 {
+        SecondProof::PrintedCode
+    } else {
+        SecondProof::Missing
+    })
 }
 
 async fn done_account(services: &Services, interaction: &Interaction, path: &str) -> Outcome<Advance> {
@@ -347,7 +395,8 @@ pub async fn refuse(services: &Services, interaction: &Interaction, error: Error
 /// The step a signed-in person stands at, for the pages that explain it (C9).
 pub async fn step(services: &Services, interaction: &Interaction, session: &LiveSession) -> Outcome<Step> {
     let Some(request) = interaction.request() else {
-        return Ok(Step::StepUp(AuthenticationLevel::Two));
+        // Nothing in the way: on to what was wanted, which the page leads to.
+        return Ok(account_step(services, session).await?.unwrap_or(Step::Finish { acr: String::new() }));
     };
     let Some(known) = clients::find(services, &request.client_id).await? else {
         return Ok(Step::CannotBeMet);
@@ -439,6 +488,7 @@ async fn finish(
         sid,
         subject,
         scope: request.scope.to_string(),
+        resource: request.resource.clone(),
         claims_id_token: names(&release.id_token),
         claims_userinfo: names(&release.userinfo),
         agreement_id: known.agreement.as_ref().map(|agreement| agreement.id),

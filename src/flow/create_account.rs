@@ -115,10 +115,18 @@ async fn look_up(services: &Services, claimed: &Claimed) -> Result<Option<Matche
 }
 
 /// Sends the code to the phone that was entered; for an account that exists, a message to the phone we know instead.
-pub async fn send_code(services: &Services, interaction: &mut Interaction, way: Way, language: &str) -> Outcome<Sent> {
+pub async fn send_code(
+    services: &Services,
+    interaction: &mut Interaction,
+    way: Way,
+    (language, network): (&str, &str),
+) -> Outcome<Sent> {
     let (Some(claimed), Some(phone)) = (interaction.creation.as_ref().and_then(claimed), phone(interaction)) else {
         return Err(Fault::Internal("a code was to be sent before all was entered".into()));
     };
+    if let Some(until) = throttle::send_from(services, network).await? {
+        return Ok(Sent::NotBefore(until));
+    }
     let now = services.clock.now();
     let existing = existing(services, &claimed, interaction).await?;
     let phone_index = person::phone_index(services, &phone)?;

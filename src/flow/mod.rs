@@ -15,6 +15,7 @@ pub mod disclosure;
 mod fault;
 pub mod interaction;
 pub mod keys;
+pub mod known_browser;
 pub mod level;
 pub mod logout;
 pub mod metadata;

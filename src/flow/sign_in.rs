@@ -153,11 +153,14 @@ pub async fn send_code(
     services: &Services,
     interaction: &mut Interaction,
     way: Way,
-    (portal, language): (Option<String>, &str),
+    (portal, language, network): (Option<String>, &str, &str),
 ) -> Outcome<Sent> {
     let Some(identifier) = interaction.identifier.clone() else {
         return Err(Fault::Internal("a code was asked for before an identifier".into()));
     };
+    if let Some(until) = throttle::send_from(services, network).await? {
+        return Ok(Sent::NotBefore(until));
+    }
     let now = services.clock.now();
     let recipient = match identifier.person {
         Some(id) => active_phone(services, id).await?,

@@ -27,6 +27,16 @@ pub async fn attempt_in(services: &Services, tx: &mut Tx, rule: &'static Rule, s
     Ok(admission)
 }
 
+/// Counts one sending for the network that asks for it, before anything is known of the number: the answer is the same
+/// whoever it belongs to (N1). Gives the time from when more may be asked for.
+pub async fn send_from(services: &Services, network: &str) -> Outcome<Option<crate::base::Timestamp>> {
+    let caller = crate::base::sha256(network.as_bytes());
+    Ok(match attempt(services, &Rule::SEND_NETWORK, &caller).await? {
+        Admission::PausedUntil(until) => Some(until),
+        Admission::Go | Admission::Disabled => None,
+    })
+}
+
 /// Looks at a counter as [`attempt_in`] does, and leaves it as it was.
 pub async fn look_in(services: &Services, tx: &mut Tx, rule: &'static Rule, subject: &Digest) -> Outcome<Admission> {
     let now = services.clock.now();

@@ -61,6 +61,7 @@ async fn redeem(services: &Services, known: &KnownClient, exchange: &CodeExchang
         redirect_uri: grant.redirect_uri.clone(),
         redirect_uri_sent: grant.redirect_uri_sent,
         code_challenge: grant.code_challenge.clone(),
+        resource: grant.resource.clone(),
         expires_at: grant.code_expires_at,
         used_before,
         ended: !grant.is_live(now),
@@ -114,6 +115,7 @@ async fn refresh(
     let state = RefreshState {
         client_id: grant.client_id.clone(),
         scope: row.as_ref().and_then(|row| ScopeSet::parse(&row.scope).ok()).unwrap_or_default(),
+        resource: grant.resource.clone(),
         expires_at: row.as_ref().map_or(now, |row| row.expires_at),
         family_expires_at: grant.expires_at,
         used_before: row.is_none(),
@@ -240,7 +242,8 @@ async fn tokens(
     let lifetimes = &services.config.tokens;
     let access = AccessToken {
         issuer: services.issuer().to_owned(),
-        audience: rules::audience_with_userinfo(client, resource, services.issuer()).unwrap_or_default(),
+        audience: rules::audience_with_userinfo(client, (&grant.resource, resource), services.issuer())
+            .unwrap_or_default(),
         subject: grant.subject.clone(),
         client_id: client.client_id.clone(),
         issued_at: now,

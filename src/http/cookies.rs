@@ -5,6 +5,8 @@ use std::time::Duration;
 
 /// The single sign-on session.
 pub const SESSION: &str = "__Host-session";
+/// Whom this browser is recognised for: sealed, and no proof of anything.
+pub const KNOWN: &str = "__Host-known";
 /// The language a person chose.
 pub const LANGUAGE: &str = "__Host-language";
 /// Larger text, chosen with the "Aa+" link.

@@ -265,7 +265,8 @@ async fn send(state: &AppState, visitor: &Visitor, flow: &mut Flow, way: Way) ->
     if !matched(flow) || creation(flow).phone.is_none() {
         return Ok(to(flow, "/number"));
     }
-    match create_account::send_code(&state.services, &mut flow.interaction, way, visitor.locale.tag()).await? {
+    let asked_by = (visitor.locale.tag(), visitor.network.as_str());
+    match create_account::send_code(&state.services, &mut flow.interaction, way, asked_by).await? {
         Sent::Yes => Ok(to(flow, "/code")),
         Sent::NotBefore(from) => {
             let waiting = latest_code(&state.services, &flow.interaction).await?;
@@ -390,7 +391,10 @@ async fn passkey_answer(Posted { state, visitor, flow, form, .. }: Posted) -> An
     let Some(who) = owner(&state, &visitor, &flow).await? else {
         return Ok(to(&flow, ""));
     };
-    if form.get("action") == "skip" || form.get("shared") == "yes" {
+    if form.get("shared") == "yes" {
+        return Ok(signin::on_shared_device(to(&flow, "/recovery-codes")));
+    }
+    if form.get("action") == "skip" {
         return Ok(to(&flow, "/recovery-codes"));
     }
     require_new(&state, &flow).await?;

@@ -286,7 +286,7 @@ async fn what_happened(State(state): State<AppState>, visitor: Visitor, Path(gra
                 let micros =
                     previous.replace(entry.at).map(|at| u64::try_from(entry.at.since(at).as_micros()).unwrap_or(0));
                 Step {
-                    title: entry.event.kind().to_owned(),
+                    title: view::happened(locale, entry.event.kind()),
                     detail: serde_json::to_string(&entry.event).ok(),
                     at: entry.at,
                     micros,

@@ -40,6 +40,6 @@ pub use person::{
 };
 pub use personal_number::{NumberFault, NumberWarning, PersonalNumber};
 pub use phone::PhoneNumber;
-pub use session::{Lifetimes, SessionView};
+pub use session::SessionView;
 pub use tax_code::{TaxCode, TaxCodeFault, TaxCodeWarning};
 pub use throttling::{Admission, Counter, Rule};

@@ -1,6 +1,5 @@
 //! How long a sign-in lasts and what of the device is kept.
 
-use super::AuthenticationLevel;
 use crate::base::Timestamp;
 use std::time::Duration;
 
@@ -12,40 +11,6 @@ pub const MOST_PER_PERSON: usize = 48;
 
 /// Use is written down at most this often, so that single sign-on does not write at each request.
 pub const TOUCH_EVERY: Duration = Duration::from_mins(1);
-
-/// The two ends of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lifetimes {
-    /// Ends after this long without use.
-    pub idle: Duration,
-    /// Ends after this long since the sign-in, used or not.
-    pub absolute: Duration,
-}
-
-impl Lifetimes {
-    /// By level (NIST SP 800-63B-4: AAL2 at most 24 h and 1 h idle, AAL3 12 h and 15 min idle). Level 1 may last longer
-    /// there; on phones that are shared it should not.
-    pub const fn of(level: AuthenticationLevel) -> Self {
-        match level {
-            AuthenticationLevel::One | AuthenticationLevel::Two => {
-                Self { idle: Duration::from_hours(1), absolute: Duration::from_hours(24) }
-            }
-            AuthenticationLevel::Three | AuthenticationLevel::Four => {
-                Self { idle: Duration::from_mins(15), absolute: Duration::from_hours(12) }
-            }
-        }
-    }
-
-    /// The absolute end of a session authenticated then.
-    pub fn expires_at(&self, authenticated_at: Timestamp) -> Timestamp {
-        authenticated_at.plus(self.absolute)
-    }
-
-    /// The idle end after use at `now`, never beyond the absolute end.
-    pub fn idle_expires_at(&self, now: Timestamp, expires_at: Timestamp) -> Timestamp {
-        now.plus(self.idle).min(expires_at)
-    }
-}
 
 /// What the rules need to know of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,15 +38,6 @@ impl SessionView {
     /// Whether it is live and was used recently enough for the account's own pages.
     pub fn opens_account_pages(&self, now: Timestamp) -> bool {
         self.is_live(now) && now.since(self.last_seen_at) < ACCOUNT_PAGES_IDLE
-    }
-
-    /// The new time of last use and idle end, when it is worth writing them; `None` otherwise and for a session that is
-    /// not live. Neither ever moves back.
-    pub fn touched(&self, lifetimes: &Lifetimes, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
-        if !self.is_live(now) || now.since(self.last_seen_at) < TOUCH_EVERY {
-            return None;
-        }
-        Some((now, lifetimes.idle_expires_at(now, self.expires_at).max(self.idle_expires_at)))
     }
 
     /// Whether the sign-in is recent enough for a request's `max_age` (OpenID Connect Core 3.1.2.1). Zero always asks
@@ -146,13 +102,11 @@ mod tests {
     }
 
     fn session() -> SessionView {
-        let lifetimes = Lifetimes::of(AuthenticationLevel::Two);
-        let expires_at = lifetimes.expires_at(at(0));
         SessionView {
             authenticated_at: at(0),
             last_seen_at: at(0),
-            idle_expires_at: lifetimes.idle_expires_at(at(0), expires_at),
-            expires_at,
+            idle_expires_at: at(3600),
+            expires_at: at(86_400),
             ended_at: None,
         }
     }
@@ -187,24 +141,6 @@ mod tests {
         assert!(session().opens_account_pages(at(899)));
         assert!(!session().opens_account_pages(at(900)));
         assert!(session().is_live(at(900)));
-    }
-
-    #[test]
-    fn use_is_written_once_a_minute_and_never_beyond_the_absolute_end() {
-        let lifetimes = Lifetimes::of(AuthenticationLevel::Two);
-        assert_eq!(session().touched(&lifetimes, at(59)), None);
-        assert_eq!(session().touched(&lifetimes, at(60)), Some((at(60), at(3660))));
-        assert_eq!(session().touched(&lifetimes, at(3600)), None);
-        assert_eq!(session().touched(&lifetimes, at(-600)), None);
-        let late = SessionView { last_seen_at: at(85_000), idle_expires_at: at(86_400), ..session() };
-        assert_eq!(late.touched(&lifetimes, at(86_000)), Some((at(86_000), at(86_400))));
-    }
-
-    #[test]
-    fn higher_levels_last_shorter() {
-        let (two, three) = (Lifetimes::of(AuthenticationLevel::Two), Lifetimes::of(AuthenticationLevel::Three));
-        assert_eq!((two.idle.as_secs(), two.absolute.as_secs()), (3600, 86_400));
-        assert_eq!((three.idle.as_secs(), three.absolute.as_secs()), (900, 43_200));
     }
 
     #[test]

@@ -115,6 +115,16 @@ impl Rule {
     /// Codes sent to create accounts, per phone and per personal number: as [`Rule::SEND`], counted apart.
     pub const CREATE_SEND: Self = Self { scope: "create_send", ..Self::SEND };
 
+    /// Codes sent at the wish of one network. Whole offices and mobile networks share an address: this ends only a
+    /// machine that asks for number after number (M7).
+    pub const SEND_NETWORK: Self = Self {
+        scope: "send:network",
+        free: 1_200,
+        pauses: &[],
+        forget: Forget::AfterFirst(Duration::from_hours(1)),
+        limit: Limit::PauseUntilForgotten(1_200),
+    };
+
     /// Accounts begun, per network. Many people share one address of a mobile network or a public desk.
     pub const CREATE_ACCOUNT: Self = Self {
         scope: "create_account:network",

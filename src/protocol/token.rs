@@ -125,6 +125,8 @@ pub struct CodeState {
     pub redirect_uri_sent: bool,
     /// S256 challenge.
     pub code_challenge: Option<String>,
+    /// The resources of the authorization request; empty: it named none.
+    pub resource: Vec<String>,
     /// End of the code's life.
     pub expires_at: Timestamp,
     /// Whether it was exchanged, or burnt, before this request.
@@ -201,7 +203,7 @@ fn code_fits(client: &Client, exchange: &CodeExchange, code: &CodeState, now: Ti
         _ => {}
     }
     pkce::verify(code.code_challenge.as_deref(), exchange.code_verifier.as_ref())?;
-    audience(client, &exchange.resource).map(|_| ())
+    granted_audience(client, &code.resource, &exchange.resource).map(|_| ())
 }
 
 fn permitted(client: &Client, grant: GrantType) -> Result<(), Error> {
@@ -225,6 +227,8 @@ pub struct RefreshState {
     pub client_id: String,
     /// The scope it carries.
     pub scope: ScopeSet,
+    /// The resources of the authorization request; empty: it named none.
+    pub resource: Vec<String>,
     /// End by inactivity.
     pub expires_at: Timestamp,
     /// Absolute end of the family.
@@ -278,7 +282,7 @@ pub fn rotate(client: &Client, exchange: &RefreshExchange, token: &RefreshState,
             false,
         );
     }
-    if let Err(error) = audience(client, &exchange.resource) {
+    if let Err(error) = granted_audience(client, &token.resource, &exchange.resource) {
         return refuse(error, false);
     }
     // What the client may have now may be less than what it had when the person agreed (E5: scope removed).
@@ -355,13 +359,39 @@ pub fn audience(client: &Client, resource: &[String]) -> Result<Vec<String>, Err
     Ok(audience)
 }
 
+/// The resources of an access token that grows from an authorization: those asked for now, which must be among those of
+/// the authorization request, or all of these (RFC 8707 2.2). One that the client may no longer reach is left out.
+///
+/// # Errors
+/// `invalid_target` for one that was not authorized or is not registered.
+pub fn granted_audience(client: &Client, granted: &[String], asked: &[String]) -> Result<Vec<String>, Error> {
+    if granted.is_empty() {
+        return audience(client, asked);
+    }
+    if !asked.iter().all(|resource| granted.contains(resource)) {
+        return Err(Error::new(
+            ErrorCode::InvalidTarget,
+            "resource_not_granted",
+            "resource is not one of the authorization request.",
+        ));
+    }
+    if asked.is_empty() {
+        return Ok(granted.iter().filter(|resource| client.metadata.audience.contains(resource)).cloned().collect());
+    }
+    audience(client, asked)
+}
+
 /// The audience of an access token about a person: our issuer, where it opens the userinfo endpoint, and resources.
 ///
 /// # Errors
-/// `invalid_target`, as [`audience`].
-pub fn audience_with_userinfo(client: &Client, resource: &[String], issuer: &str) -> Result<Vec<String>, Error> {
+/// `invalid_target`, as [`granted_audience`].
+pub fn audience_with_userinfo(
+    client: &Client,
+    (granted, asked): (&[String], &[String]),
+    issuer: &str,
+) -> Result<Vec<String>, Error> {
     let mut named = vec![issuer.to_owned()];
-    named.extend(audience(client, resource)?.into_iter().filter(|resource| resource != issuer));
+    named.extend(granted_audience(client, granted, asked)?.into_iter().filter(|resource| resource != issuer));
     Ok(named)
 }
 

@@ -35,6 +35,7 @@ fn code() -> CodeState {
         client_id: "portal".into(),
         redirect_uri: "https://dichvucong.example/cb".into(),
         redirect_uri_sent: true,
+        resource: vec![],
         code_challenge: Some(CHALLENGE.into()),
         expires_at: NOW.plus(Duration::from_secs(60)),
         used_before: false,
@@ -201,6 +202,7 @@ fn refresh_state() -> RefreshState {
     RefreshState {
         client_id: "portal".into(),
         scope: ScopeSet::parse("openid profile").unwrap(),
+        resource: vec![],
         expires_at: NOW.plus(Duration::from_secs(60)),
         family_expires_at: NOW.plus(Duration::from_secs(600)),
         used_before: false,
@@ -312,16 +314,41 @@ fn f7_a_resource_that_is_not_registered_is_refused_on_every_grant() {
         refresh_refused(rotate(&client(), &refresh_exchange, &refresh_state(), NOW)).0,
         ErrorCode::InvalidTarget
     );
-    assert!(audience_with_userinfo(&client(), &resource, "https://id.example").is_err());
+    assert!(audience_with_userinfo(&client(), (&[], &resource), "https://id.example").is_err());
 }
 
 #[test]
 fn an_access_token_about_a_person_opens_userinfo_and_the_resources_asked_for() {
     let mut portal = client();
     portal.metadata.audience = vec!["https://a.example".into(), "https://b.example".into()];
-    let named = |resource: &[String]| audience_with_userinfo(&portal, resource, "https://id.example").unwrap();
+    let named = |resource: &[String]| audience_with_userinfo(&portal, (&[], resource), "https://id.example").unwrap();
     assert_eq!(named(&[]), ["https://id.example", "https://a.example", "https://b.example"]);
     assert_eq!(named(&["https://b.example".to_owned()]), ["https://id.example", "https://b.example"]);
+}
+
+/// RFC 8707 2.2: the token request may ask for fewer than the authorization request, never for others.
+#[test]
+fn f7_a_token_is_for_the_resources_that_were_authorized_or_fewer() {
+    let [a, b, c] = ["https://a.example", "https://b.example", "https://c.example"].map(str::to_owned);
+    let mut portal = client();
+    portal.metadata.audience = vec![a.clone(), b.clone(), c.clone()];
+    let granted = vec![a.clone(), b.clone()];
+    let of = |asked: &[String]| granted_audience(&portal, &granted, asked);
+    assert_eq!(of(&[]).unwrap(), granted);
+    assert_eq!(of(std::slice::from_ref(&b)).unwrap(), std::slice::from_ref(&b));
+    let other = of(&[a.clone(), c.clone()]).unwrap_err();
+    assert_eq!((other.code, other.reason), (ErrorCode::InvalidTarget, "resource_not_granted"));
+    let code = CodeState { resource: granted.clone(), ..code() };
+    let exchange = CodeExchange { resource: vec![c.clone()], ..exchange() };
+    assert_eq!(refused(redeem(&portal, &exchange, &code, NOW)).1, "resource_not_granted");
+    let state = RefreshState { resource: granted.clone(), ..refresh_state() };
+    let refresh = RefreshExchange { resource: vec![c], ..refresh() };
+    assert_eq!(refresh_refused(rotate(&portal, &refresh, &state, NOW)).1, "resource_not_granted");
+    // What the client may no longer reach is left out, and nothing comes in its place.
+    portal.metadata.audience = vec![b.clone()];
+    assert_eq!(granted_audience(&portal, &granted, &[]).unwrap(), [b]);
+    portal.metadata.audience = vec!["https://d.example".to_owned()];
+    assert_eq!(granted_audience(&portal, &granted, &[]).unwrap(), Vec::<String>::new());
 }
 
 #[test]

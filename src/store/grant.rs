@@ -23,6 +23,9 @@ pub struct Grant {
     pub subject: String,
     /// OAuth scope.
     pub scope: String,
+    /// The resources asked for (RFC 8707); empty: none were named.
+    #[sqlx(try_from = "Json<Vec<String>>")]
+    pub resource: Vec<String>,
     /// Claims released in the ID token, by name.
     #[sqlx(try_from = "Json<Vec<String>>")]
     pub claims_id_token: Vec<String>,
@@ -158,7 +161,9 @@ macro_rules! columns {
             $table,
             "ended_at, ",
             $table,
-            "ended_reason"
+            "ended_reason, ",
+            $table,
+            "resource"
         )
     };
 }
@@ -172,7 +177,7 @@ pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<(), Error> {
         "INSERT INTO authorization_grant (",
         columns!(),
         ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-                   $22, $23, $24, $25, $26, $27)"
+                   $22, $23, $24, $25, $26, $27, $28)"
     ))
     .bind(grant.id)
     .bind(&grant.client_id)
@@ -201,6 +206,7 @@ pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<(), Error> {
     .bind(grant.expires_at)
     .bind(grant.ended_at)
     .bind(&grant.ended_reason)
+    .bind(Json(&grant.resource))
     .execute()
     .await
     .map(|_| ())

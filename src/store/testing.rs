@@ -114,6 +114,7 @@ pub fn grant(session: &Session, client_id: &str, code: &str) -> Grant {
         sid: Uuid::from_u128(7),
         subject: "pairwise".to_owned(),
         scope: "openid profile".to_owned(),
+        resource: Vec::new(),
         claims_id_token: vec!["name".to_owned()],
         claims_userinfo: vec!["name".to_owned(), "birthdate".to_owned()],
         agreement_id: None,

@@ -155,6 +155,24 @@ impl SignedInBy {
     }
 }
 
+/// A second proof beside the one just given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecondProof {
+    /// A printed code.
+    PrintedCode,
+    /// A code that is sent, or shown by an app.
+    SentCode,
+}
+
+impl SecondProof {
+    fn button(&self) -> &'static str {
+        match self {
+            Self::PrintedCode => "stronger-printed",
+            Self::SentCode => "stronger-sent",
+        }
+    }
+}
+
 /// C9, first page: this sign-in was too weak.
 #[derive(Template)]
 #[template(path = "signin/stronger.html")]
@@ -171,6 +189,8 @@ pub struct StrongerSignIn {
     pub passkey: bool,
     /// Password and code may be used.
     pub password_and_code: bool,
+    /// Not a higher level but a second proof is asked for: before ways to sign in are changed.
+    pub second: Option<SecondProof>,
 }
 page!(StrongerSignIn, "stronger-sign-in", samples::stronger_sign_in);
 
@@ -202,6 +222,8 @@ pub enum Unmet {
     NoStrongWay,
     /// The portal asks for data the account does not have.
     MissingData,
+    /// Ways to sign in are to be changed, and the person has nothing but a phone.
+    OnlyPhone,
 }
 
 impl Unmet {
@@ -210,6 +232,7 @@ impl Unmet {
             Self::NoBiometricAuthority => "unmet-no-authority",
             Self::NoStrongWay => "unmet-no-strong-way",
             Self::MissingData => "unmet-missing-data",
+            Self::OnlyPhone => "unmet-only-phone",
         }
     }
 
@@ -218,6 +241,7 @@ impl Unmet {
             Self::NoBiometricAuthority => "unmet-no-authority-todo",
             Self::NoStrongWay => "unmet-no-strong-way-todo",
             Self::MissingData => "unmet-missing-data-todo",
+            Self::OnlyPhone => "unmet-only-phone-todo",
         }
     }
 }

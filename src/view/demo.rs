@@ -173,6 +173,29 @@ pub struct Step {
     pub audit_id: Option<String>,
 }
 
+/// What an entry of the audit trail means, in plain words; its kind for what the demo's story never holds.
+pub fn happened(locale: super::Locale, kind: &str) -> String {
+    let key = match kind {
+        "code.sent" => "happened-code-sent",
+        "sign_in.succeeded" => "happened-signed-in",
+        "sign_in.failed" => "happened-sign-in-failed",
+        "session.started" => "happened-session-started",
+        "session.raised" => "happened-session-raised",
+        "session.ended" => "happened-session-ended",
+        "consent.given" => "happened-consent-given",
+        "consent.refused" => "happened-consent-refused",
+        "grant.issued" => "happened-code-issued",
+        "grant.exchanged" => "happened-code-exchanged",
+        "grant.ended" => "happened-grant-ended",
+        "refresh.rotated" => "happened-refreshed",
+        "refresh.reused" => "happened-refresh-reused",
+        "token.revoked" => "happened-token-revoked",
+        "disclosure.made" => "happened-data-sent",
+        other => return other.to_owned(),
+    };
+    locale.t(key)
+}
+
 impl Step {
     fn duration(&self) -> Option<String> {
         self.micros.map(duration)

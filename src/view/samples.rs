@@ -251,8 +251,19 @@ pub(super) fn stronger_sign_in() -> Vec<(&'static str, StrongerSignIn)> {
         needed,
         passkey: true,
         password_and_code,
+        second: None,
     };
-    let mut all = vec![("too-old", page(None, 1, true))];
+    let second = |second, had| StrongerSignIn {
+        frame: Frame { portal: None, ..flow_frame("/signin/k3Jx9QvTn2/step-up") },
+        passkey: false,
+        second: Some(second),
+        ..page(Some(had), 1, false)
+    };
+    let mut all = vec![
+        ("too-old", page(None, 1, true)),
+        ("printed-code-too", second(SecondProof::PrintedCode, SignedInBy::Code)),
+        ("sent-code-too", second(SecondProof::SentCode, SignedInBy::RecoveryCode)),
+    ];
     all.extend([
         ("had-code", page(Some(SignedInBy::Code), 2, true)),
         ("had-password", page(Some(SignedInBy::Password), 2, false)),
@@ -275,6 +286,10 @@ pub(super) fn cannot_meet() -> Vec<(&'static str, CannotMeet)> {
         ("no-authority", page(Unmet::NoBiometricAuthority)),
         ("no-strong-way", page(Unmet::NoStrongWay)),
         ("missing-data", page(Unmet::MissingData)),
+        (
+            "only-phone",
+            CannotMeet { frame: Frame { portal: None, ..page(Unmet::OnlyPhone).frame }, ..page(Unmet::OnlyPhone) },
+        ),
     ]
 }
 

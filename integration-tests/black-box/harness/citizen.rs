@@ -172,7 +172,13 @@ impl Citizen {
     /// Types the personal number; gives the page of the methods.
     pub async fn identify(&self, page: &Page) -> Page {
         let flow = flow_of(&page.url);
-        self.browser.submit(page, &flow, &[("identifier", &self.person.number)]).await
+        let number = [("identifier", self.person.number.as_str())];
+        // A browser that knows somebody greets them: who would rather type says "not me" first.
+        if page.body.contains("name=\"recognised\"") {
+            let page = self.browser.submit(page, "/forget", &[]).await;
+            return self.browser.submit(&page, &flow, &number).await;
+        }
+        self.browser.submit(page, &flow, &number).await
     }
 
     /// Uses a printed code, from the page of the methods.

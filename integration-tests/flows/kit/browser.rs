@@ -37,6 +37,14 @@ impl Page {
         self
     }
 
+    /// The page asks who is there: by a field, or by greeting whom the browser knows.
+    #[track_caller]
+    pub fn asks_who(&self) -> &Self {
+        let asks = self.body.contains("name=\"identifier\"") || self.body.contains("name=\"recognised\"");
+        assert!(asks, "{} {} asks nobody:\n{}", self.status, self.path, self.text());
+        self
+    }
+
     #[track_caller]
     pub fn is(&self, status: u16) -> &Self {
         assert_eq!(self.status.as_u16(), status, "{} {:?}\n{}", self.path, self.location(), self.text());

@@ -188,6 +188,15 @@ impl House {
 
     /// Gives a citizen an account with phone and password, at identity level 1.
     pub async fn with(&self, citizen: &Citizen) -> PersonId {
+        self.with_ways(citizen, true).await
+    }
+
+    /// The same with nothing but a phone.
+    pub async fn with_phone(&self, citizen: &Citizen) -> PersonId {
+        self.with_ways(citizen, false).await
+    }
+
+    async fn with_ways(&self, citizen: &Citizen, more: bool) -> PersonId {
         let record = citizen.record();
         let test = demo::TestPerson {
             key: citizen.key,
@@ -199,8 +208,8 @@ impl House {
             identity_level: IdentityLevel::One,
             locked: false,
             language: "en",
-            password: true,
-            totp: true,
+            password: more,
+            totp: more,
         };
         demo::add_person(&self.services, &test).await.unwrap();
         self.person(citizen).await.unwrap().id

@@ -8,7 +8,7 @@ use dinhdanh::base::sha256;
 use dinhdanh::flow::demo;
 use serde_json::{Value, json};
 
-const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters-for-tests";
+pub const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters-for-tests";
 
 #[derive(Debug, Clone)]
 pub struct Portal {

@@ -1,21 +1,36 @@
 //! Who somebody says they are, and how they want to prove it (C1, C2).
 
 use super::super::AppState;
+use super::super::cookies;
 use super::super::problem::Answer;
 use super::super::visitor::Visitor;
 use super::flow::{At, Flow, Posted};
 use super::proofs::send;
 use crate::flow::interaction;
+use crate::flow::known_browser::{self, Recognised};
 use crate::flow::outbox::Way;
 use crate::flow::sign_in::{self, IdentifierError};
 use crate::flow::{clients, level};
 use crate::identity::{AuthenticationLevel, Method};
 use crate::view::{self, ErrorText, Frame};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use axum_extra::extract::CookieJar;
 
 pub(super) async fn identifier_page(At { state, visitor, flow, .. }: At) -> Answer<Response> {
     let frame = flow.frame(&state, &visitor).await?;
-    flow.show(&visitor, &identifier_context(&flow, &visitor, frame, String::new()))
+    let mut page = identifier_context(&flow, &visitor, frame, String::new());
+    page.recognised = recognised(&state, &visitor, &flow).await?.map(|known| known.given_name);
+    flow.show(&visitor, &page)
+}
+
+/// Whom this browser greets. Nobody where another account was asked for, by the person or by the portal.
+async fn recognised(state: &AppState, visitor: &Visitor, flow: &Flow) -> Answer<Option<Recognised>> {
+    let interaction = &flow.interaction;
+    if interaction.switched || interaction.request().is_some_and(|request| request.login_hint.is_some()) {
+        return Ok(None);
+    }
+    let known = known_browser::recognise(&state.services, visitor.cookie(cookies::KNOWN)).await?;
+    Ok(known.filter(|known| interaction.expected.is_none_or(|person| person == known.person)))
 }
 
 fn identifier_context(flow: &Flow, visitor: &Visitor, frame: Frame, typed: String) -> view::SignIn {
@@ -33,7 +48,19 @@ fn identifier_context(flow: &Flow, visitor: &Visitor, frame: Frame, typed: Strin
 
 pub(super) async fn identifier(Posted { state, visitor, mut flow, form, .. }: Posted) -> Answer<Response> {
     let typed = form.get("identifier");
-    match sign_in::identify(&state.services, &mut flow.interaction, typed).await? {
+    let known = match form.get("recognised") {
+        "1" if typed.is_empty() => recognised(&state, &visitor, &flow).await?,
+        _ => None,
+    };
+    let identified = match known {
+        Some(known) => {
+            flow.interaction.channel = None;
+            sign_in::identify_signed_in(&state.services, &mut flow.interaction, known.person).await?;
+            Ok(())
+        }
+        None => sign_in::identify(&state.services, &mut flow.interaction, typed).await?,
+    };
+    match identified {
         // One of the other ways was pressed instead of "continue": the choice is made already.
         Ok(()) => Ok(flow.to(match view::Method::from_value(form.get("with")) {
             Some(view::Method::Password) => "/password",
@@ -56,12 +83,13 @@ pub(super) async fn identifier(Posted { state, visitor, mut flow, form, .. }: Po
     }
 }
 
-/// "Not me": whoever was recognised is forgotten in this flow.
+/// "Not me": whoever was recognised is forgotten, in this flow and by this browser.
 pub(super) async fn forget_person(Posted { state, mut flow, .. }: Posted) -> Answer<Response> {
     flow.interaction.identifier = None;
     flow.interaction.proofs.clear();
     interaction::save(&state.services, &flow.interaction).await?;
-    Ok(flow.to(""))
+    let jar = CookieJar::new().add(cookies::expire(cookies::KNOWN));
+    Ok((jar, flow.to("")).into_response())
 }
 
 /// The methods offered are the same for everybody; only what the portal needs changes them (N1).

@@ -24,7 +24,7 @@ use axum_extra::extract::CookieJar;
 
 pub use flow::{At, Flow, Posted, deliver, enter, form, page};
 pub use passkey::base64_url;
-pub use proofs::proved_to;
+pub use proofs::{on_shared_device, proved_to};
 
 /// The sign-in wing.
 pub fn router() -> Router<AppState> {

@@ -2,7 +2,7 @@
 
 use super::super::problem::{Answer, Problem};
 use super::flow::{At, Posted};
-use super::proofs::proved;
+use super::proofs::{on_shared_device, proved};
 use crate::flow::interaction;
 use crate::flow::passkey::Asker;
 use crate::flow::{authorize, passkey};
@@ -113,5 +113,6 @@ pub(super) async fn offer_answer(Posted { state, visitor, mut flow, form, .. }: 
     }
     flow.interaction.passkey_offered = true;
     interaction::save(services, &flow.interaction).await?;
-    Ok(flow.to("/next"))
+    let next = flow.to("/next");
+    Ok(if form.get("shared") == "yes" { on_shared_device(next) } else { next })
 }

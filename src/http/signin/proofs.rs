@@ -7,6 +7,7 @@ use super::super::visitor::Visitor;
 use super::flow::{At, Flow, Posted};
 use crate::base::Secret;
 use crate::flow::clients;
+use crate::flow::known_browser;
 use crate::flow::outbox::Way;
 use crate::flow::session;
 use crate::flow::sign_in::{self, Proved, Sent};
@@ -23,7 +24,7 @@ pub(super) async fn send(state: &AppState, visitor: &Visitor, flow: &mut Flow, w
     };
     let language = visitor.locale.tag();
     let portal = portal.map(|known| known.client.display_name(language).to_owned());
-    match sign_in::send_code(&state.services, &mut flow.interaction, way, (portal, language)).await? {
+    match sign_in::send_code(&state.services, &mut flow.interaction, way, (portal, language, &visitor.network)).await? {
         // Too soon: the code sent before still works, and the page says from when another may be asked for.
         Sent::Yes => Ok(flow.to("/code")),
         Sent::NotBefore(from) => {
@@ -186,6 +187,12 @@ pub(super) async fn after_password(state: &AppState, visitor: &Visitor, flow: &m
     Ok(flow.to("/method"))
 }
 
+/// A device that is shared recognises nobody from now on.
+pub fn on_shared_device(response: Response) -> Response {
+    let shared = cookies::build(cookies::KNOWN, known_browser::SHARED, Some(known_browser::LIFETIME));
+    (CookieJar::new().add(shared), response).into_response()
+}
+
 /// A proof was given: make it a session, with a new cookie, and go on.
 pub(super) async fn proved(state: &AppState, visitor: &Visitor, flow: &mut Flow) -> Answer<Response> {
     let next = format!("/signin/{}/next", flow.interaction.id);
@@ -196,7 +203,13 @@ pub(super) async fn proved(state: &AppState, visitor: &Visitor, flow: &mut Flow)
 pub async fn proved_to(state: &AppState, visitor: &Visitor, flow: &mut Flow, to: &str) -> Answer<Response> {
     let current = visitor.session(state).await?;
     let made = session::establish(&state.services, &mut flow.interaction, current.as_ref(), &visitor.device).await?;
-    let jar = CookieJar::new().add(cookies::build(cookies::SESSION, made.cookie, None));
+    let mut jar = CookieJar::new().add(cookies::build(cookies::SESSION, made.cookie, None));
+    if let Some(person) = flow.interaction.person
+        && visitor.cookie(cookies::KNOWN) != Some(known_browser::SHARED)
+    {
+        let value = known_browser::remember(&state.services, person)?;
+        jar = jar.add(cookies::build(cookies::KNOWN, value, Some(known_browser::LIFETIME)));
+    }
     Ok((jar, Redirect::to(to)).into_response())
 }
 

@@ -3,9 +3,10 @@
 use super::super::problem::Answer;
 use super::flow::{At, Posted};
 use super::go;
+use crate::flow::authorize::{self, SecondProof};
 use crate::flow::session::LiveSession;
 use crate::flow::steps::Step;
-use crate::flow::{authorize, level, sign_in};
+use crate::flow::{level, sign_in};
 use crate::identity::{AuthenticationLevel, Method};
 use crate::protocol::Error;
 use crate::view::{self, SignedInBy, Unmet};
@@ -19,22 +20,29 @@ pub(super) async fn step_up_page(At { state, visitor, flow, .. }: At) -> Answer<
     let frame = flow.frame(&state, &visitor).await?;
     let ways = level::ways_of(&state.services, live.session.person_id).await?;
     match step {
-        Step::StepUp(needed) => flow.show(
-            &visitor,
-            &view::StrongerSignIn {
+        Step::StepUp(needed) => {
+            let second = needed == AuthenticationLevel::One;
+            let page = view::StrongerSignIn {
                 frame,
                 flow: flow.id(),
                 had: Some(signed_in_by(&live)),
                 needed: needed.as_u8(),
                 passkey: !ways.passkeys.is_empty(),
-                password_and_code: ways.password,
-            },
-        ),
+                password_and_code: ways.password && !second,
+                second: match authorize::second_proof(&state.services, &live).await? {
+                    SecondProof::PrintedCode if second => Some(view::SecondProof::PrintedCode),
+                    SecondProof::SentCode if second => Some(view::SecondProof::SentCode),
+                    _ => None,
+                },
+            };
+            flow.show(&visitor, &page)
+        }
         Step::ProveIdentity(_) => {
             flow.show(&visitor, &view::ProveIdentity { frame, flow: flow.id(), has: live.identity_level.as_u8() })
         }
         Step::CannotBeMet => {
-            flow.show(&visitor, &view::CannotMeet { frame, flow: flow.id(), reason: Unmet::NoStrongWay })
+            let reason = if frame.portal.is_some() { Unmet::NoStrongWay } else { Unmet::OnlyPhone };
+            flow.show(&visitor, &view::CannotMeet { frame, flow: flow.id(), reason })
         }
         _ => Ok(flow.to("/next")),
     }
@@ -76,7 +84,9 @@ pub(super) async fn step_up(Posted { state, visitor, mut flow, form, .. }: Poste
         "other" => {
             flow.interaction.stepping_up = true;
             sign_in::identify_signed_in(&state.services, &mut flow.interaction, live.session.person_id).await?;
-            Ok(flow.to("/method"))
+            // Who lacks a printed code is asked for it at once; any other second code is chosen.
+            let second = authorize::second_proof(&state.services, &live).await?;
+            Ok(flow.to(if second == SecondProof::PrintedCode { "/recovery" } else { "/method" }))
         }
         _ => Ok(flow.to("/step-up")),
     }

@@ -102,15 +102,20 @@ pub async fn serve_simulator(
     served
 }
 
-/// The command: serves until interrupted (Ctrl-C, SIGTERM).
+/// The command: serves until interrupted (Ctrl-C, SIGTERM). Says where on its first line: for people, or as JSON.
 ///
 /// # Errors
 /// The address is taken or the TLS files cannot be used.
-pub async fn run(args: RegisterSimArgs) -> io::Result<()> {
+pub async fn run(args: RegisterSimArgs, json: bool) -> io::Result<()> {
     let options = args.options();
     let listener = TcpListener::bind(args.listen)?;
     let scheme = if options.tls.is_some() { "https" } else { "http" };
-    println!("register-sim: {scheme}://{} people={} seed={}", listener.local_addr()?, options.people, options.seed);
+    let url = format!("{scheme}://{}", listener.local_addr()?);
+    if json {
+        println!("{}", serde_json::json!({ "url": url, "people": options.people, "seed": options.seed }));
+    } else {
+        println!("register-sim: {url} people={} seed={}", options.people, options.seed);
+    }
     let (stop, stopped) = watch::channel(false);
     let signals = tokio::spawn(async move {
         interrupted().await;
