@@ -13,6 +13,8 @@ mod consent;
 #[cfg(test)]
 mod create;
 #[cfg(test)]
+mod cross_origin;
+#[cfg(test)]
 mod enumeration;
 #[cfg(test)]
 mod keys;

@@ -1,10 +1,11 @@
 //! Known clients, kept for a few seconds in each process and dropped at once when another node says so.
 
 use super::{Outcome, Services};
-use crate::db::Tx;
-use crate::protocol::Client;
+use crate::db::{Db, Tx};
+use crate::protocol::{Client, cross_origin};
 use crate::store;
 use crate::store::agreement::Agreement;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,18 +25,26 @@ pub struct KnownClient {
 
 /// The process's copy of known clients. Misses are kept too, bounded in number (S2).
 #[derive(Debug, Clone)]
-pub struct Clients(moka::future::Cache<String, Option<Arc<KnownClient>>>);
+pub struct Clients {
+    known: moka::future::Cache<String, Option<Arc<KnownClient>>>,
+    /// One entry: the origins of every public client's pages.
+    origins: moka::future::Cache<(), Arc<HashSet<String>>>,
+}
 
 impl Default for Clients {
     fn default() -> Self {
-        Self(moka::future::Cache::builder().max_capacity(10_000).time_to_live(RECHECK).build())
+        Self {
+            known: moka::future::Cache::builder().max_capacity(10_000).time_to_live(RECHECK).build(),
+            origins: moka::future::Cache::builder().max_capacity(1).time_to_live(RECHECK).build(),
+        }
     }
 }
 
 impl Clients {
     /// Forgets one client, or all when the id is empty.
     pub async fn forget(&self, client_id: &str) {
-        if client_id.is_empty() { self.0.invalidate_all() } else { self.0.invalidate(client_id).await }
+        self.origins.invalidate_all();
+        if client_id.is_empty() { self.known.invalidate_all() } else { self.known.invalidate(client_id).await }
     }
 }
 
@@ -44,7 +53,7 @@ pub async fn find(services: &Services, client_id: &str) -> Outcome<Option<Arc<Kn
     if client_id.is_empty() || client_id.len() > 255 {
         return Ok(None);
     }
-    if let Some(known) = services.clients.0.get(client_id).await {
+    if let Some(known) = services.clients.known.get(client_id).await {
         return Ok(known);
     }
     let row = store::client::find(&services.db, client_id).await?;
@@ -54,7 +63,7 @@ pub async fn find(services: &Services, client_id: &str) -> Outcome<Option<Arc<Kn
 
 /// The same by the connection that a transaction holds: asking for another one while holding one starves the pool.
 pub async fn find_in(services: &Services, tx: &mut Tx, client_id: &str) -> Outcome<Option<Arc<KnownClient>>> {
-    if let Some(known) = services.clients.0.get(client_id).await {
+    if let Some(known) = services.clients.known.get(client_id).await {
         return Ok(known);
     }
     let row = store::client::find(&mut *tx, client_id).await?;
@@ -72,8 +81,35 @@ async fn keep(
         Some(row) => Some(Arc::new(KnownClient { client: of_row(row)?, agreement })),
         None => None,
     };
-    services.clients.0.insert(client_id.to_owned(), known.clone()).await;
+    services.clients.known.insert(client_id.to_owned(), known.clone()).await;
     Ok(known)
+}
+
+/// Clients read at once while their origins are gathered.
+const PAGE: u32 = 500;
+
+/// Whether a public client has its pages at this origin, written as browsers write it. Read at most once per
+/// [`RECHECK`] for all who ask, so that a stranger's `Origin` costs no query.
+pub async fn has_pages_at(services: &Services, origin: &str) -> Outcome<bool> {
+    let load = async { all_origins(&services.db).await.map(Arc::new) };
+    let origins = services.clients.origins.try_get_with((), load).await;
+    Ok(origins.map_err(|fault| (*fault).clone())?.contains(origin))
+}
+
+async fn all_origins(db: &Db) -> Outcome<HashSet<String>> {
+    let mut origins = HashSet::new();
+    let mut after = None;
+    loop {
+        let page = store::client::list(db, after.as_deref(), PAGE).await?;
+        after = page.last().map(|row| row.client_id.clone());
+        let last = page.len() < PAGE as usize;
+        for row in page.into_iter().filter(|row| row.secret_digest.is_none()) {
+            origins.extend(cross_origin::origins(&of_row(row)?));
+        }
+        if last {
+            return Ok(origins);
+        }
+    }
 }
 
 /// The protocol's view of a stored client.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A failure of ours or of something we rest on. Never says yes (I9).
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Fault {
     /// A store, cache or register did not answer: try again later.
     #[error("{0} is not available")]

@@ -4,6 +4,7 @@ mod account;
 mod assets;
 mod cookies;
 mod create;
+mod cross_origin;
 mod demo;
 mod form;
 mod layers;
@@ -88,7 +89,9 @@ pub fn router(state: AppState) -> Router {
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(DefaultBodyLimit::max(body_bytes))
-        .layer(from_fn_with_state(state.clone(), layers::bounded));
+        .layer(from_fn_with_state(state.clone(), layers::bounded))
+        // Outside the limits, so that an app in a browser can read "busy" too.
+        .layer(from_fn_with_state(state.clone(), cross_origin::share));
     Router::new()
         .merge(oidc::public_documents())
         .merge(operations::router(state.demo.is_some()))

@@ -1,5 +1,6 @@
 //! The provider's protocol endpoints.
 
+use super::cross_origin::public_preflight;
 use super::layers::Cacheable;
 use super::problem::{Answer, Problem, finish};
 use super::visitor::Visitor;
@@ -18,7 +19,9 @@ use serde_json::{Value, json};
 
 /// Discovery and keys: answered from memory, also when everything else is shed (I11).
 pub fn public_documents() -> Router<AppState> {
-    Router::new().route("/.well-known/openid-configuration", get(discovery)).route("/jwks", get(jwks))
+    Router::new()
+        .route("/.well-known/openid-configuration", get(discovery).options(public_preflight))
+        .route("/jwks", get(jwks).options(public_preflight))
 }
 
 /// The protocol's wing.
@@ -57,7 +60,7 @@ fn document(headers: &HeaderMap, value: &Value, seconds: u32) -> Response {
     if let Ok(value) = HeaderValue::from_str(&etag) {
         response.headers_mut().insert(header::ETAG, value);
     }
-    // Public documents may be read by pages of other origins; nothing else may.
+    // Public documents may be read by the pages of any origin.
     response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response.extensions_mut().insert(Cacheable(seconds));
     response

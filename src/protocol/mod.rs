@@ -10,6 +10,7 @@ pub mod bearer;
 pub mod claims_request;
 pub mod client;
 pub mod client_authentication;
+pub mod cross_origin;
 pub mod discovery;
 mod error;
 pub mod introspection;

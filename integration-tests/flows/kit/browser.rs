@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use std::collections::BTreeMap;
 use tower::ServiceExt;
 use url::form_urlencoded;
@@ -178,6 +178,15 @@ impl Browser {
     /// One GET, redirects not followed.
     pub async fn fetch(&mut self, path: &str) -> Page {
         self.ask(Request::get(path), path, String::new()).await
+    }
+
+    /// One request as it is.
+    pub async fn request(&mut self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Page {
+        let mut request = Request::builder().method(method);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.ask(request, path, body.to_owned()).await
     }
 
     /// One GET with an access token.

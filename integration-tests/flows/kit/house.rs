@@ -106,6 +106,7 @@ pub struct House {
     pub clock: Arc<FrozenClock>,
     pub register: Arc<Desk>,
     pub router: Router,
+    places: Arc<tokio::sync::Semaphore>,
     pub messages: Arc<Captured>,
     senders: Senders,
     kek: Arc<KeyEncryptionKey>,
@@ -174,12 +175,20 @@ impl House {
         senders.sms = Some(messages.clone());
         senders.voice = Some(messages.clone());
         senders.email = Some(messages.clone());
-        let router = http::router(app::state(services.clone(), None));
-        Self { services, clock, register, router, messages, senders, kek, folder: None }
+        let state = app::state(services.clone(), None);
+        let places = state.places.clone();
+        let router = http::router(state);
+        Self { services, clock, register, router, places, messages, senders, kek, folder: None }
     }
 
     pub fn browser(&self) -> Browser {
         Browser::new(self.router.clone())
+    }
+
+    /// Takes every place for requests served at once, until they are dropped.
+    pub fn take_every_place(&self) -> tokio::sync::OwnedSemaphorePermit {
+        let all = u32::try_from(self.places.available_permits()).unwrap();
+        self.places.clone().try_acquire_many_owned(all).unwrap()
     }
 
     pub fn after(&self, time: Duration) {

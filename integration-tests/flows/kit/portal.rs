@@ -25,6 +25,8 @@ pub fn claims_of(jwt: &Value) -> Value {
 }
 
 impl Portal {
+    pub const VERIFIER: &str = VERIFIER;
+
     /// A portal that needs nothing but `openid`.
     pub async fn new(house: &House, id: &str) -> Self {
         Self::with(house, id, json!({})).await
