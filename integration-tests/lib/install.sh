@@ -2,6 +2,8 @@
 
 # Oldest Node that the relying-party libraries run on.
 NODE_MAJOR=20
+# Oldest Java that Spring Boot 4 runs on.
+JAVA_MAJOR=17
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
@@ -20,6 +22,12 @@ postgres_bin() {
 
 node_is_new_enough() {
     has node && (($(node -p 'process.versions.node.split(".")[0]') >= NODE_MAJOR))
+}
+
+java_is_new_enough() {
+    local version
+    version=$(javac -version 2>&1 | sed -n 's/^javac \([0-9]*\).*/\1/p')
+    ((${version:-0} >= JAVA_MAJOR))
 }
 
 # install_needs " rust node … "
@@ -44,11 +52,26 @@ install_needs() {
     if wants "$1" chromium; then
         has chromium || packages+=(chromium)
     fi
+    if wants "$1" python; then
+        python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3 python3-venv)
+    fi
+    if wants "$1" java; then
+        has javac || packages+=(default-jdk-headless)
+        has mvn || packages+=(maven)
+    fi
+    if wants "$1" apache; then
+        # The server alone: Debian's package apache2 would start a system service on port 80.
+        [[ -x /usr/sbin/apache2 ]] || packages+=(apache2-bin)
+        [[ -e /usr/lib/apache2/modules/mod_auth_openidc.so ]] || packages+=(libapache2-mod-auth-openidc)
+    fi
     if ((${#packages[@]} > 0)); then apt_install "${packages[@]}"; fi
 
     if wants "$1" node && ! node_is_new_enough; then newer_node; fi
     if wants "$1" postgres && [[ -z ${DINHDANH_TEST_POSTGRES:-} ]]; then
         postgres_bin >/dev/null || give_up "PostgreSQL 15 or newer is needed; this system offers an older one."
+    fi
+    if wants "$1" java && ! java_is_new_enough; then
+        give_up "Java $JAVA_MAJOR or newer is needed; this system has $(javac -version 2>&1)."
     fi
     if wants "$1" chromium; then
         DINHDANH_CHROMIUM=$(command -v chromium) || give_up "chromium is still missing after its installation."

@@ -1,8 +1,9 @@
 // A citizen without JavaScript: a cookie jar and a reader of forms that walks the provider's pages over plain HTTP.
 // It knows pages by their form actions and field names, never by their words.
 
+import { request } from 'node:http';
 import { parse } from 'node-html-parser';
-import { codeWatch, patientCode, totp } from '../demo-info.mjs';
+import { codeWatch, patientCode, totp } from './demo-info.mjs';
 
 const MOST_STEPS = 30;
 
@@ -27,26 +28,20 @@ export class Citizen {
   async send(method, url, form) {
     const target = new URL(url);
     const jar = this.cookies.get(target.hostname) ?? new Map();
-    const headers = { accept: 'text/html,application/json;q=0.9', 'accept-language': 'vi' };
+    const headers = { accept: 'text/html,*/*;q=0.8', 'accept-language': 'vi', 'sec-fetch-mode': 'navigate' };
     if (jar.size > 0) headers.cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ');
     if (method === 'POST') headers.origin = target.origin;
-    const body = form ? new URLSearchParams(form) : undefined;
-    const answer = await fetch(target, { method, headers, body, redirect: 'manual' });
-    for (const line of answer.headers.getSetCookie()) {
+    if (form) headers['content-type'] = 'application/x-www-form-urlencoded';
+    const answer = await exchange(target, { method, headers }, form && String(new URLSearchParams(form)));
+    for (const line of answer.headers['set-cookie'] ?? []) {
       const [pair, ...attributes] = line.split(';').map((part) => part.trim());
       const [name, ...value] = pair.split('=');
-      if (attributes.some((attribute) => /^max-age=0$/i.test(attribute))) jar.delete(name);
+      if (attributes.some(ended)) jar.delete(name);
       else jar.set(name, value.join('='));
     }
     this.cookies.set(target.hostname, jar);
-    const location = answer.headers.get('location');
-    return {
-      url: target,
-      status: answer.status,
-      to: location ? new URL(location, target) : null,
-      type: answer.headers.get('content-type') ?? '',
-      text: await answer.text(),
-    };
+    const { location, 'content-type': type = '' } = answer.headers;
+    return { url: target, status: answer.status, to: location ? new URL(location, target) : null, type, text: answer.text };
   }
 
   /** Opens an address and follows redirects within its own origin. */
@@ -121,9 +116,9 @@ export class Citizen {
     }
     if ((form = page.form(/\/consent$/, 'action'))) return press(form, { action: plan.consent });
     if ((form = page.button('skip'))) return press(form, { action: 'skip', error: '' });
-    const stronger = page.link(/\/signin\/[^/]+\/password$/);
-    if (/\/step-up$/.test(page.url.pathname) && stronger && plan.stepUp === 'password') {
-      return this.send('GET', stronger);
+    const onStepUp = /\/step-up$/.test(page.url.pathname);
+    if (onStepUp && plan.stepUp === 'password' && (form = page.button('password'))) {
+      return press(form, { action: 'password' });
     }
     if ((form = page.form(/\/step-up$/, 'action'))) return press(form, { action: 'cancel' });
     if ((form = page.form(/\/logout\/confirm$/, 'action'))) return press(form, { action: 'all' });
@@ -149,6 +144,28 @@ export class Citizen {
   async expectCode() {
     this.watch = await codeWatch(this.demo, this.person.phone);
   }
+}
+
+/** Whether this attribute takes a cookie away. */
+function ended(attribute) {
+  const [name, value] = attribute.split('=');
+  return /^max-age$/i.test(name) ? Number(value) <= 0 : /^expires$/i.test(name) && Date.parse(value) <= Date.now();
+}
+
+/** One request over a plain socket: `fetch` would say that a script asks, not a person who follows a link. */
+function exchange(url, options, body) {
+  return new Promise((resolve, reject) => {
+    const sent = request(url, options, (answer) => {
+      const parts = [];
+      answer.on('data', (part) => parts.push(part));
+      answer.on('error', reject);
+      answer.on('end', () => {
+        resolve({ status: answer.statusCode, headers: answer.headers, text: Buffer.concat(parts).toString() });
+      });
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
 }
 
 /** An HTML page and its forms. */
@@ -184,14 +201,6 @@ class Page {
 
   values(form, name) {
     return this.controls(form.element, name).map((control) => control.getAttribute('value'));
-  }
-
-  link(path) {
-    const found = this.root
-      .querySelectorAll('a[href]')
-      .map((link) => new URL(link.getAttribute('href'), this.url))
-      .find((link) => path.test(link.pathname));
-    return found;
   }
 
   /** The form that posts the answer to a client (form_post response mode). */

@@ -9,7 +9,7 @@ import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 
 import * as oidc from 'openid-client';
 import { startDemo } from '../../lib/demo.mjs';
 import { clientOf, personOf, portalsOf } from '../demo-info.mjs';
-import { Citizen } from './citizen.mjs';
+import { Citizen } from '../citizen.mjs';
 import { relyingParty } from './party.mjs';
 
 let demo;
