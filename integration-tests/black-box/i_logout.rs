@@ -17,7 +17,7 @@ on_both_stores!(
 );
 
 /// A listener that takes logout tokens, answers as told, and keeps what it got.
-async fn listen() -> (String, Arc<Mutex<Vec<String>>>) {
+pub async fn listen() -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://127.0.0.1:{}/logout", listener.local_addr().unwrap().port());
     let got = Arc::new(Mutex::new(Vec::new()));

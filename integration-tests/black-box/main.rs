@@ -28,4 +28,5 @@ mod l_passkeys;
 mod m_guessing;
 mod n_enumeration;
 mod operation;
+mod races;
 mod s_load;

@@ -3,6 +3,7 @@
 mod authenticator;
 mod browser;
 mod citizen;
+mod history;
 mod html;
 pub mod jose;
 mod party;
@@ -13,6 +14,7 @@ mod site;
 pub use authenticator::{Authenticator, bytes};
 pub use browser::{Browser, Page};
 pub use citizen::{Citizen, Way, flow_of, is_signed_in, make_passkey};
+pub use history::{History, Outcome};
 pub use party::{Answer, Ask, Landing, Party, Shape, assertion_fields, bearer, form, landing, submitted_form};
 pub use people::{Person, adults, totp_code};
 pub use site::{Options, Register, Site, Store, ended, free_ports, program};
@@ -39,6 +41,11 @@ where
     Run: Future<Output = ()>,
 {
     runtime().block_on(test(store));
+}
+
+/// Runs work in a runtime of its own.
+pub fn in_runtime<T>(work: impl Future<Output = T>) -> T {
+    runtime().block_on(work)
 }
 
 fn runtime() -> tokio::runtime::Runtime {

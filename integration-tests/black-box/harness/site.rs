@@ -354,6 +354,12 @@ impl Site {
         ]
     }
 
+    /// The database behind the program, to prepare what a browser would need minutes for and to count rows afterwards.
+    pub async fn database(&self) -> dinhdanh::db::Db {
+        let file = format!("sqlite://{}", self.data.join("dinhdanh.db").display());
+        dinhdanh::db::Db::connect(self.database.as_ref().unwrap_or(&file)).await.unwrap()
+    }
+
     /// Registers a client through the command line; gives what the command printed, or why not.
     pub fn add_client(&self, metadata: &Value) -> Result<Value, String> {
         let output = self.command(&["client", "add", "-", "--json"], &metadata.to_string());
