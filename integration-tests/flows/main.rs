@@ -19,6 +19,8 @@ mod keys;
 #[cfg(test)]
 mod lifetimes;
 #[cfg(test)]
+mod matrix;
+#[cfg(test)]
 mod off;
 #[cfg(test)]
 mod recognised;
@@ -26,6 +28,7 @@ mod recognised;
 mod refresh;
 #[cfg(test)]
 mod second_proof;
+mod routes;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]

@@ -73,8 +73,8 @@ const STATEMENTS: &[(&str, Why)] = &[
 
 /// Values taken out of the cache, by file. None of them is what says "unused": that is SQL's to say.
 const TAKEN: &[(&str, usize, &str)] = &[
-    ("account.rs", 1, "the challenge in it is consumed in SQL: l6_passkey_making"),
     ("logout.rs", 2, "a question and a request; what they lead to is the end of a session: i1_sign_out"),
+    ("passkey.rs", 1, "a ceremony, whose challenge is consumed in SQL: l2_passkey_challenge, l6_passkey_making"),
 ];
 
 /// A new kind of spent artefact does not compile until it is named here.
