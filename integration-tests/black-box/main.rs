@@ -19,6 +19,7 @@ mod c_pkce;
 mod d_sessions;
 mod e_revocation;
 mod f_clients;
+mod faults;
 mod i_logout;
 mod input;
 mod j_hosts;

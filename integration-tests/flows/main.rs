@@ -15,6 +15,8 @@ mod create;
 #[cfg(test)]
 mod enumeration;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod lifetimes;

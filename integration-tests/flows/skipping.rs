@@ -196,6 +196,39 @@ async fn p1_p4_no_form_leads_past_a_step_up() {
     }
 }
 
+/// Before a page that asks to share data: only its own yes lets anything leave.
+#[tokio::test]
+async fn p1_h5_no_form_leads_past_a_consent() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let sharing = serde_json::json!({ "sharing": {
+        "claims": ["name"], "purpose": { "vi": "Đặt lịch khám", "en": "To book appointments" },
+        "legal_basis": "Luật thử nghiệm", "basis_kind": "consent", "term_days": 365,
+    }});
+    let portal = Portal::with(&house, "clinic", sharing).await.asking("openid profile");
+    for route in wings("POST") {
+        house.after(days(2));
+        let mut browser = house.browser();
+        let page = portal.ask(&mut browser, &[]).await;
+        let page = house.sign_in(&mut browser, &page, &HOA).await;
+        page.at("/consent");
+        let path = route.replace("{flow}", &page.flow());
+        let next = format!("/signin/{}/next", page.flow());
+        let csrf = page.csrf();
+        for body in
+            bodies().into_iter().filter(|body| !(path.ends_with("/consent") && body.contains(&("action", "accept"))))
+        {
+            let mut all = vec![("csrf", csrf.as_str())];
+            all.extend(body.iter().copied());
+            for page in [browser.send(&path, &all).await, browser.fetch(&next).await] {
+                let location = page.location().unwrap_or_default();
+                assert!(!location.contains("code="), "POST {route} {body:?}: {location}");
+                assert!(page.status.as_u16() < 500, "POST {route} {body:?}: {}", page.status);
+            }
+        }
+    }
+}
+
 /// D10: without the flow's form token, from another origin or as plain text, no form is taken at all.
 #[tokio::test]
 async fn d10_forms_of_others_are_refused_everywhere() {

@@ -61,7 +61,7 @@ fn site(store: Store) -> &'static Site {
     made.get_or_init(|| {
         let env = vec![("DINHDANH_DATABASE__MAX_CONNECTIONS".to_owned(), "40".to_owned())];
         let start = move || {
-            crate::harness::in_runtime(async move { Site::start(store, Options { env, register: None }).await })
+            crate::harness::in_runtime(async move { Site::start(store, Options { env, ..Options::default() }).await })
         };
         std::thread::spawn(start).join().unwrap()
     })
