@@ -1,6 +1,5 @@
 //! Faults that need a clock or a sender in hand: time that jumps (X18), a gateway that is down or sends twice (X22).
 
-use crate::kit::house::START;
 use crate::kit::{Browser, HOA, House, Page, Portal, claims_of, minutes, seconds};
 use dinhdanh::base::{Clock, Timestamp};
 use serde_json::Value;
@@ -107,6 +106,7 @@ async fn x22_a_gateway_that_was_down_leaves_one_code_that_counts() {
     assert!(house.texts_to(HOA.phone).await.is_empty());
     // Asked for again; then both arrive.
     house.after(seconds(31));
+    let page = browser.open(&format!("/signin/{}/code", page.flow())).await;
     browser.submit(&page, "/code/resend", &[]).await;
     house.deliver().await;
     for _ in 0..6 {

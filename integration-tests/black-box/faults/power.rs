@@ -31,6 +31,13 @@ async fn opens(folder: &Path, least: i64, what: &str) {
     let db = Db::connect(&url).await.unwrap_or_else(|error| panic!("{what}: {error}"));
     let sound: String = db.query("PRAGMA integrity_check").scalar().await.unwrap();
     assert_eq!(sound, "ok", "{what}");
+    // An early cut is a database from before its tables.
+    let made = "SELECT COUNT(*) FROM sqlite_master WHERE name = 'audit_event'";
+    let made: i64 = db.query(made).scalar().await.unwrap();
+    if made == 0 {
+        assert_eq!(least, 0, "I3: {what}: the tables are gone");
+        return;
+    }
     let told = "SELECT COUNT(*) FROM audit_event WHERE kind = 'grant.exchanged'";
     let told: i64 = db.query(told).scalar().await.unwrap();
     assert!(told >= least, "I3: {what}: {least} were acknowledged, {told} are there");

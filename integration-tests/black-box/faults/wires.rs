@@ -125,9 +125,18 @@ fn x3_a_cut_between_the_stores_lets_nothing_count_twice() {
     });
 }
 
+/// Waits until both processes say that they are ready: requests go to them in turn.
 async fn back_again(site: &Site) {
     let browser = crate::harness::Browser::new(site);
-    eventually("ready again", || async { (browser.get("/health/ready").await.status == 200).then_some(()) }).await;
+    eventually("ready again", || async {
+        for _ in 0..4 {
+            if browser.get("/health/ready").await.status != 200 {
+                return None;
+            }
+        }
+        Some(())
+    })
+    .await;
 }
 
 async fn sessions(db: &Db) -> i64 {
