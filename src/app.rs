@@ -316,7 +316,9 @@ fn wording(services: &Services, notice: &Notice, language: &str, kind: MessageKi
 pub fn start_logging(config: &crate::config::Log) {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that cannot be written (the disk is full) is lost; complaining about it on the same way would panic (X15).
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     // A second start within one process (tests) keeps the first.
     drop(match config.format {
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
@@ -437,7 +439,10 @@ pub fn serve(
     let header_timeout = limits.header_timeout_seconds.duration();
     let router = crate::http::router(state);
     let handle = axum_server::Handle::new();
-    let mut server = axum_server::from_tcp(listener).map_err(because("the listener"))?.handle(handle.clone());
+    // HTTP/1.1 only, as reverse proxies speak it: waiting to see which version a caller begins with has no time limit,
+    // so that callers who say nothing would hold their connections for ever (S5).
+    let server = axum_server::from_tcp(listener).map_err(because("the listener"))?;
+    let mut server = server.http1_only().handle(handle.clone());
     let mut http = server.http_builder().http1();
     http.timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(HEAD_BYTES);
     let server = tokio::spawn(server.serve(router.into_make_service_with_connect_info::<SocketAddr>()));

@@ -195,7 +195,7 @@ async fn e2_a_restart_forgets_no_rotation(store: Store) {
 async fn t5_expiry_is_judged_at_use(store: Store) {
     let settings = [("DINHDANH_TOKENS__CODE_SECONDS", "10")];
     let env = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-    let site = &Site::start(store, Options { env, register: None }).await;
+    let site = &Site::start(store, Options { env, ..Options::default() }).await;
     let citizen = Citizen::new(site).await;
     let party = Party::register(site, Shape::Basic, |_| {});
     let ask = party.ask("openid");

@@ -1,6 +1,8 @@
 //! F: how clients prove themselves, and tokens that are not what they are shown as.
 
 use crate::harness::{Citizen, Party, Shape, Site, Way, assertion_fields, bearer, jose, landing, now, random};
+use crate::i_logout::{Received, listen, token_of};
+use dinhdanh::protocol::jwt_claims::TokenKind;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -234,24 +236,70 @@ async fn f10_odd_and_huge_tokens_are_refused_fast(site: &Site) {
     assert_eq!(present(&party, &party.assertion()).await.status, 200, "alive");
 }
 
-async fn f13_each_kind_of_token_fits_its_own_slot_only(site: &Site) {
-    let citizen = Citizen::new(site).await;
-    let party = Party::register(site, Shape::Assertion, |_| {});
-    let basic = Party::register(site, Shape::Basic, |_| {});
+/// Our own kinds of JWT: a new one does not compile until it has a place in the matrix below.
+const fn name_of(kind: TokenKind) -> &'static str {
+    match kind {
+        TokenKind::IdToken => "ID token",
+        TokenKind::AccessToken => "access token",
+        TokenKind::LogoutToken => "logout token",
+        TokenKind::Userinfo => "signed userinfo",
+    }
+}
+
+/// Everything that looks like a token, by name.
+async fn kinds(site: &Site, citizen: &Citizen, party: &Party, got: &Received) -> Vec<(&'static str, String)> {
     let ask = party.ask("openid levels offline_access");
     let code = citizen.authorize(site, &ask, Way::Passkey).await.code();
     let held = party.redeem(&ask, &code).await.ok();
-    let (id, access, refresh) = (held.text("id_token"), held.text("access_token"), held.text("refresh_token"));
+    let userinfo = party.userinfo(&held.text("access_token")).await.page;
+    assert_eq!(userinfo.header("content-type"), "application/jwt", "{}", userinfo.body);
+    // A client's own: an assertion, a request object (RFC 9101) and a DPoP proof (RFC 9449).
+    let made = |typ: &str, more: Value| {
+        let mut claims = jose::assertion(&party.id, &site.issuer);
+        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let mut header = party.key.header();
+        header["typ"] = typ.into();
+        party.key.sign(&header, &claims)
+    };
+    let request = json!({ "client_id": party.id, "redirect_uri": party.redirect, "response_type": "code" });
+    let proof = json!({ "htm": "POST", "htu": format!("{}/token", site.issuer) });
+    vec![
+        (name_of(TokenKind::IdToken), held.text("id_token")),
+        (name_of(TokenKind::AccessToken), held.text("access_token")),
+        (name_of(TokenKind::Userinfo), userinfo.body),
+        (name_of(TokenKind::LogoutToken), logout_token(site, party, got).await),
+        ("refresh token", held.text("refresh_token")),
+        ("client assertion", party.assertion()),
+        ("request object", made("oauth-authz-req+jwt", request)),
+        ("DPoP proof", made("dpop+jwt", proof)),
+        ("nothing", random()),
+    ]
+}
+
+/// A logout token of ours for this party: somebody else signs in there and out again.
+async fn logout_token(site: &Site, party: &Party, got: &Received) -> String {
+    let other = Citizen::new(site).await;
+    other.authorize(site, &party.ask("openid"), Way::Passkey).await;
+    let page = other.browser.open("/account").await;
+    other.browser.post("/logout/all", &[("csrf", &page.csrf()), ("action", "all")]).await;
+    token_of(got, 0).await
+}
+
+async fn f13_each_kind_of_token_fits_its_own_slot_only(site: &Site) {
+    let citizen = Citizen::new(site).await;
+    let (address, got) = listen().await;
+    let party = Party::register(site, Shape::Assertion, |metadata| {
+        metadata["userinfo_signed_response_alg"] = "ES256".into();
+        metadata["backchannel_logout_uri"] = address.as_str().into();
+    });
+    let basic = Party::register(site, Shape::Basic, |_| {});
+    let mut kinds = kinds(site, &citizen, &party, &got).await;
     let spare = party.ask("openid");
     let code = citizen.authorize(site, &spare, Way::Passkey).await.code();
-    let kinds: Vec<(&str, String)> = vec![
-        ("ID token", id.clone()),
-        ("access token", access.clone()),
-        ("refresh token", refresh.clone()),
-        ("client assertion", party.assertion()),
-        ("code", code.clone()),
-        ("nothing", random()),
-    ];
+    kinds.push(("code", code.clone()));
+    let of = |kind: &str| kinds.iter().find(|(name, _)| *name == kind).unwrap().1.clone();
+    let (access, refresh) = (of("access token"), of("refresh token"));
+    let receiver = format!("{}/backchannel-logout", site.portals()[0]);
     for (kind, token) in &kinds {
         let is = |own: &str| *kind == own;
         // Userinfo takes access tokens.
@@ -260,18 +308,28 @@ async fn f13_each_kind_of_token_fits_its_own_slot_only(site: &Site) {
         // Introspection knows access and refresh tokens.
         let active = party.is_active(token).await;
         assert_eq!(active, is("access token") || is("refresh token"), "{kind} at introspection");
+        // Revocation ends those, and nothing else by their means.
+        if !is("access token") && !is("refresh token") {
+            party.revoke(token).await;
+            assert!(party.is_active(&access).await && party.is_active(&refresh).await, "{kind} at revocation");
+        }
         // A client proves itself by a client assertion.
         if !is("client assertion") {
-            refuse(&party, token, &format!("{kind} as client assertion")).await;
             let [assertion_kind, assertion] = assertion_fields(token.clone());
             let fields = [("token", "x"), (assertion_kind.0, &*assertion_kind.1), (assertion.0, &*assertion.1)];
-            assert_ne!(basic.post_bare("/introspect", &fields).await.status, 200);
+            let answer = party.post_bare("/introspect", &fields).await;
+            assert_eq!(answer.status, 401, "{kind} as client assertion: {}", answer.page.body);
         }
         // The hint is an ID token.
         let hinted = party.ask("openid").with("prompt", "none").with("id_token_hint", token);
         let page = citizen.browser.get(&hinted.target()).await;
         let answer = landing(&page).unwrap_or_else(|| panic!("{kind}: {} {:.300}", page.status, page.body));
         assert_eq!(answer.params.contains_key("code"), is("ID token"), "{kind} as id_token_hint: {answer:?}");
+        // Request objects are not taken at all, so nothing passes as one.
+        let page =
+            citizen.browser.get(&party.ask("openid").with("prompt", "none").with("request", token).target()).await;
+        let refused = landing(&page).is_none_or(|answer| !answer.params.contains_key("code"));
+        assert!(refused, "{kind} as request object");
         // So is that of a sign-out, else the person is asked.
         if !is("ID token") {
             let page = citizen.browser.copy().get(&format!("/logout?id_token_hint={token}")).await;
@@ -290,6 +348,9 @@ async fn f13_each_kind_of_token_fits_its_own_slot_only(site: &Site) {
             let answer = party.redeem(&spare, token).await;
             assert!(["invalid_grant", "invalid_request"].contains(&answer.error()), "{kind}: {}", answer.page.body);
         }
+        // A portal believes logout tokens made for it; this one was made for another.
+        let told = citizen.browser.post(&receiver, &[("logout_token", token)]).await;
+        assert_eq!(told.status, 400, "{kind} at a portal's back channel: {}", told.body);
     }
     assert!(citizen.is_signed_in().await);
     party.redeem(&spare, &code).await.ok();

@@ -16,8 +16,11 @@ on_both_stores!(
     nobody_is_signed_out_by_another_site_unasked,
 );
 
+/// Bodies that a listener got.
+pub type Received = Arc<Mutex<Vec<String>>>;
+
 /// A listener that takes logout tokens, answers as told, and keeps what it got.
-async fn listen() -> (String, Arc<Mutex<Vec<String>>>) {
+pub async fn listen() -> (String, Received) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://127.0.0.1:{}/logout", listener.local_addr().unwrap().port());
     let got = Arc::new(Mutex::new(Vec::new()));
@@ -52,7 +55,7 @@ async fn listen() -> (String, Arc<Mutex<Vec<String>>>) {
 }
 
 /// A true logout token that the provider sent to `got`, beyond the first `before`.
-async fn token_of(got: &Arc<Mutex<Vec<String>>>, before: usize) -> String {
+pub async fn token_of(got: &Received, before: usize) -> String {
     eventually("a logout token", || async {
         let bodies = got.lock().unwrap().clone();
         let body = bodies.get(before)?;

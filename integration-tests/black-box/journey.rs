@@ -365,7 +365,7 @@ async fn an_account_made_while_the_register_is_down_is_confirmed_later(store: St
     let port = free_ports(1);
     let env = vec![("DINHDANH_REGISTERS__POPULATION__BREAKER__OPEN_SECONDS".to_owned(), "1".to_owned())];
     let register = Some(format!("http://127.0.0.1:{port}"));
-    let site = &Site::start(store, Options { env, register }).await;
+    let site = &Site::start(store, Options { env, register, ..Options::default() }).await;
     let citizen = Citizen::new(site).await;
     let party = Party::register(site, Shape::Basic, |_| {});
     let level = async || {

@@ -167,7 +167,7 @@ async fn n2_known_and_unknown_people_wait_alike(site: &Site) {
     for _ in 0..6 {
         known.push(Citizen::with_password(site).await.person);
     }
-    for (method, field) in [("password", "password"), ("recovery", "code")] {
+    for (method, field) in [("password", "password"), ("recovery", "code"), ("totp", "code")] {
         let mut times = [Vec::new(), Vec::new()];
         for person in &known {
             let nobody = adults();
@@ -180,7 +180,11 @@ async fn n2_known_and_unknown_people_wait_alike(site: &Site) {
                     let page = browser.open("/signin").await;
                     let page = browser.submit(&page, &flow_of(&page.url), &[("identifier", number)]).await;
                     let page = browser.submit(&page, "/method", &[("method", method)]).await;
-                    let wrong = if method == "password" { "Mat khau sai 1" } else { "22222-22222" };
+                    let wrong = match method {
+                        "password" => "Mat khau sai 1",
+                        "totp" => "123456",
+                        _ => "22222-22222",
+                    };
                     let started = Instant::now();
                     let answer = browser.submit_only(&page, &format!("/{method}"), &[(field, wrong)]).await;
                     times[kind].push(started.elapsed());

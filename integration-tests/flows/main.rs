@@ -17,9 +17,13 @@ mod cross_origin;
 #[cfg(test)]
 mod enumeration;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod lifetimes;
+#[cfg(test)]
+mod matrix;
 #[cfg(test)]
 mod off;
 #[cfg(test)]
@@ -28,6 +32,7 @@ mod recognised;
 mod refresh;
 #[cfg(test)]
 mod second_proof;
+mod routes;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]

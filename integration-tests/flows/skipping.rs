@@ -1,25 +1,12 @@
-//! P1: no step can be skipped. Every POST that the sign-in and creation wings have (read from their route tables), in
-//! every state of a flow, empty and with guesses: nobody is signed in and no code leaves without the proof.
+//! P1: no step can be skipped. Every route that belongs to a flow, in every state of a flow, empty and with guesses:
+//! nobody is signed in and no code leaves without the proof.
 
 use crate::kit::{Browser, HOA, House, Page, Portal, days};
+use crate::routes::{Door, paths};
 
-/// Paths of a wing with the given method, from its route table. Flows' pages are `page(…)` and `form(…)` there.
-fn routes(source: &'static str, method: &str) -> Vec<&'static str> {
-    let of_flow = if method == "post" { "form(" } else { "page(" };
-    let routes: Vec<&str> = source
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix(".route(\""))
-        .filter(|line| line.contains(of_flow) || line.contains(&format!("{method}(")))
-        .map(|line| line.split('"').next().unwrap())
-        .collect();
-    assert!(routes.len() > 8, "the route table was not understood");
-    routes
-}
-
+/// Every route that belongs to a flow, from the table that is checked against the router.
 fn wings(method: &str) -> Vec<&'static str> {
-    let mut all = routes(include_str!("../../src/http/signin/mod.rs"), method);
-    all.extend(routes(include_str!("../../src/http/create.rs"), method));
-    all
+    paths(Door::Flow, method)
 }
 
 const GUESSES: &[(&str, &str)] = &[
@@ -124,7 +111,7 @@ async fn try_routes(state: State) {
     house.with(&HOA).await;
     house.register.fake.put(crate::kit::MINH.record());
     let portal = Portal::new(&house, "portal-a").await;
-    for route in wings("post") {
+    for route in wings("POST") {
         // A day between: pauses must not stand in for the rule.
         house.after(days(2));
         let (mut browser, first) = reach(&house, &portal, state).await;
@@ -143,7 +130,7 @@ async fn try_routes(state: State) {
     }
     house.after(days(2));
     let (mut browser, first) = reach(&house, &portal, state).await;
-    for route in wings("get").into_iter().filter(|route| route.contains("{flow}")) {
+    for route in wings("GET") {
         let page = browser.fetch(&route.replace("{flow}", &first.flow())).await;
         nothing_was_won(&browser, &page, &format!("{state:?}: GET {route}"));
     }
@@ -185,7 +172,7 @@ async fn p1_p4_no_form_leads_past_a_step_up() {
     house.with(&HOA).await;
     let portal = Portal::new(&house, "portal-a").await;
     let level_2 = ("claims", r#"{"id_token":{"acr":{"essential":true,"values":["urn:dinhdanh:acr:2"]}}}"#);
-    for route in wings("post") {
+    for route in wings("POST") {
         house.after(days(2));
         let mut browser = house.browser();
         let page = portal.ask(&mut browser, &[]).await;
@@ -209,6 +196,39 @@ async fn p1_p4_no_form_leads_past_a_step_up() {
     }
 }
 
+/// Before a page that asks to share data: only its own yes lets anything leave.
+#[tokio::test]
+async fn p1_h5_no_form_leads_past_a_consent() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let sharing = serde_json::json!({ "sharing": {
+        "claims": ["name"], "purpose": { "vi": "Đặt lịch khám", "en": "To book appointments" },
+        "legal_basis": "Luật thử nghiệm", "basis_kind": "consent", "term_days": 365,
+    }});
+    let portal = Portal::with(&house, "clinic", sharing).await.asking("openid profile");
+    for route in wings("POST") {
+        house.after(days(2));
+        let mut browser = house.browser();
+        let page = portal.ask(&mut browser, &[]).await;
+        let page = house.sign_in(&mut browser, &page, &HOA).await;
+        page.at("/consent");
+        let path = route.replace("{flow}", &page.flow());
+        let next = format!("/signin/{}/next", page.flow());
+        let csrf = page.csrf();
+        for body in
+            bodies().into_iter().filter(|body| !(path.ends_with("/consent") && body.contains(&("action", "accept"))))
+        {
+            let mut all = vec![("csrf", csrf.as_str())];
+            all.extend(body.iter().copied());
+            for page in [browser.send(&path, &all).await, browser.fetch(&next).await] {
+                let location = page.location().unwrap_or_default();
+                assert!(!location.contains("code="), "POST {route} {body:?}: {location}");
+                assert!(page.status.as_u16() < 500, "POST {route} {body:?}: {}", page.status);
+            }
+        }
+    }
+}
+
 /// D10: without the flow's form token, from another origin or as plain text, no form is taken at all.
 #[tokio::test]
 async fn d10_forms_of_others_are_refused_everywhere() {
@@ -218,7 +238,7 @@ async fn d10_forms_of_others_are_refused_everywhere() {
     let (mut browser, first) = reach(&house, &portal, State::CodeSent).await;
     let mut other = house.browser();
     let foreign = portal.ask(&mut other, &[]).await.csrf();
-    for route in wings("post") {
+    for route in wings("POST") {
         let path = route.replace("{flow}", &first.flow());
         for csrf in ["", "x", foreign.as_str()] {
             let mut all = vec![("csrf", csrf)];

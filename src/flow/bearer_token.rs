@@ -31,16 +31,18 @@ pub async fn userinfo(services: &Services, presented: &str) -> Outcome<Result<Us
     if !access.is_for(services.issuer()) {
         return Ok(Err(bearer::INVALID_TOKEN));
     }
-    if !access.scope.contains(scope::OPENID) {
-        return Ok(Err(bearer::INSUFFICIENT_SCOPE));
-    }
     let Some(known) = super::clients::find(services, &access.client_id).await? else {
         return Ok(Err(bearer::INVALID_TOKEN));
     };
+    // A scope taken from the client since the token was issued opens nothing any more (E5).
+    let usable = access.scope.intersection(&known.client.metadata.scope);
+    if !usable.contains(scope::OPENID) {
+        return Ok(Err(bearer::INSUFFICIENT_SCOPE));
+    }
     // A claim leaves only under the agreement in force now, with the scope the token carries now.
     let agreed =
         known.agreement.as_ref().map(|agreement| disclosure::claim_names(&agreement.claims)).unwrap_or_default();
-    let of_scope = access.scope.claims();
+    let of_scope = usable.claims();
     let granted = ScopeSet::parse(&live.scope).unwrap_or_default().claims();
     let claims = disclosure::claim_names(&live.claims_userinfo)
         .into_iter()
@@ -48,7 +50,7 @@ pub async fn userinfo(services: &Services, presented: &str) -> Outcome<Result<Us
         .collect();
     let released = disclosure::values(services, live.person_id, &claims).await?;
     let levels =
-        access.scope.contains(scope::LEVELS).then(|| (live.identity_level.as_u8(), live.authentication_level.as_u8()));
+        usable.contains(scope::LEVELS).then(|| (live.identity_level.as_u8(), live.authentication_level.as_u8()));
     let answer = Userinfo { subject: &live.subject, levels, released: &released };
     Ok(Ok(match known.client.metadata.userinfo_signed_response_alg {
         None => UserinfoAnswer::Plain(Value::Object(answer.claims())),
@@ -106,12 +108,13 @@ pub async fn introspect(services: &Services, known: &KnownClient, presented: &st
             return Ok(introspection::inactive());
         }
         let authentication = live.as_ref().map(token::authentication);
+        let scope = usable(services, &access.client_id, &access.scope).await?;
         return Ok(introspection::active(&introspection::ActiveToken {
             issuer: services.issuer(),
             client_id: &access.client_id,
             subject: &access.subject,
             audience: &access.audience,
-            scope: &access.scope,
+            scope: &scope,
             issued_at: access.issued_at,
             expires_at: access.expires_at,
             jti: Some(&access.jti),
@@ -129,7 +132,7 @@ pub async fn introspect(services: &Services, known: &KnownClient, presented: &st
     if row.used_at.is_some() || now >= row.expires_at || !introspection::may_introspect(client, &grant.client_id, &[]) {
         return Ok(introspection::inactive());
     }
-    let scope = ScopeSet::parse(&row.scope).unwrap_or_default();
+    let scope = usable(services, &grant.client_id, &ScopeSet::parse(&row.scope).unwrap_or_default()).await?;
     Ok(introspection::active(&introspection::ActiveToken {
         issuer: services.issuer(),
         client_id: &grant.client_id,
@@ -141,6 +144,12 @@ pub async fn introspect(services: &Services, known: &KnownClient, presented: &st
         jti: None,
         authentication: Some(&token::authentication(&grant)),
     }))
+}
+
+/// What is left of a token's scope: a scope taken from its client since then opens nothing any more (E5).
+async fn usable(services: &Services, client_id: &str, scope: &ScopeSet) -> Outcome<ScopeSet> {
+    let known = super::clients::find(services, client_id).await?;
+    Ok(known.map(|known| scope.intersection(&known.client.metadata.scope)).unwrap_or_default())
 }
 
 /// Revokes a token of the client (RFC 7009): a refresh token ends its family, an access token itself and its family.

@@ -86,7 +86,9 @@ async fn redeem(services: &Services, known: &KnownClient, exchange: &CodeExchang
             let scope = ScopeSet::parse(&grant.scope).unwrap_or_default();
             let refresh = next_refresh(services, &mut tx, known, &grant, &scope).await?;
             tx.commit().await?;
-            tokens(services, known, &grant, (&scope, refresh, &exchange.resource)).await.map(Ok)
+            // The generation keeps its full scope, as at a refresh; what was taken from the client is not given (E5).
+            let usable = scope.intersection(&client.metadata.scope);
+            tokens(services, known, &grant, (&usable, refresh, &exchange.resource)).await.map(Ok)
         }
     }
 }
@@ -259,7 +261,13 @@ async fn tokens(
     // The agreement in force now decides, also for tokens that are renewed.
     let agreement = known.agreement.as_ref().map(|agreement| disclosure::claim_names(&agreement.claims));
     let agreed = agreement.unwrap_or_default();
-    let claims = disclosure::claim_names(&grant.claims_id_token).into_iter().filter(|c| agreed.contains(c)).collect();
+    // So do the client's scopes: a claim that a scope stood for goes with it (E5).
+    let (granted, registered) =
+        (ScopeSet::parse(&grant.scope).unwrap_or_default().claims(), client.metadata.scope.claims());
+    let claims = disclosure::claim_names(&grant.claims_id_token)
+        .into_iter()
+        .filter(|c| agreed.contains(c) && (registered.contains(c) || !granted.contains(c)))
+        .collect();
     let released = disclosure::values(services, grant.person_id, &claims).await?;
     let id_token = IdToken {
         issuer: services.issuer(),

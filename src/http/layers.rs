@@ -177,6 +177,29 @@ pub fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response<Body> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::Router;
+    use axum::routing::get;
+    use tower::ServiceExt;
+    use tower_http::catch_panic::CatchPanicLayer;
+
+    #[tokio::test]
+    async fn x34_s7_a_panic_ends_one_request_only() {
+        async fn broken() -> &'static str {
+            panic!("a secret that must not be shown")
+        }
+        let router = Router::new()
+            .route("/broken", get(broken))
+            .route("/sound", get(async || "sound"))
+            .layer(CatchPanicLayer::custom(panicked));
+        let ask = |path: &'static str| router.clone().oneshot(Request::get(path).body(Body::empty()).unwrap());
+        for _ in 0..3 {
+            let answer = ask("/broken").await.unwrap();
+            assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            let body = axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap();
+            assert!(!String::from_utf8_lossy(&body).contains("secret"));
+            assert_eq!(ask("/sound").await.unwrap().status(), StatusCode::OK);
+        }
+    }
 
     #[test]
     fn d9_k2_the_policy_has_no_way_around() {

@@ -19,6 +19,7 @@ pub struct Browser {
     client: reqwest::Client,
     cookies: Mutex<BTreeMap<String, String>>,
     issuer: Url,
+    keeps_cookies: bool,
 }
 
 /// An answer, read to its end.
@@ -37,13 +38,26 @@ pub struct Page {
 impl Browser {
     /// A new browser without cookies.
     pub fn new(site: &Site) -> Self {
-        Self { client: client(), cookies: Mutex::default(), issuer: Url::parse(&site.issuer).unwrap() }
+        let issuer = Url::parse(&site.issuer).unwrap();
+        Self { client: client(), cookies: Mutex::default(), issuer, keeps_cookies: true }
     }
 
     /// A browser that holds the same cookies, as after a theft or a backup.
     pub fn copy(&self) -> Self {
         let cookies = Mutex::new(self.cookies.lock().unwrap().clone());
-        Self { client: client(), cookies, issuer: self.issuer.clone() }
+        Self { client: client(), cookies, issuer: self.issuer.clone(), keeps_cookies: true }
+    }
+
+    /// The same browser at this moment: it goes on sending the cookies it has now, whatever answers say. Racers each
+    /// use one, so that the winner's cookies do not reach the losers.
+    pub fn frozen(&self) -> Self {
+        let cookies = Mutex::new(self.cookies.lock().unwrap().clone());
+        Self { client: self.client.clone(), cookies, issuer: self.issuer.clone(), keeps_cookies: false }
+    }
+
+    /// Forgets the session and every flow.
+    pub fn clear_cookies(&self) {
+        self.cookies.lock().unwrap().clear();
     }
 
     /// An absolute address; paths are the provider's.
@@ -104,6 +118,9 @@ impl Browser {
     }
 
     fn take_cookie(&self, text: &str) {
+        if !self.keeps_cookies {
+            return;
+        }
         let (pair, attributes) = text.split_once(';').unwrap_or((text, ""));
         let (name, value) = pair.split_once('=').unwrap();
         let gone = attributes.to_ascii_lowercase().contains("max-age=0");
@@ -223,6 +240,12 @@ impl Page {
     /// A header as text, empty when absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Whether the answer makes its browser signed in.
+    pub fn gives_session(&self) -> bool {
+        let mut set = self.headers.get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+        set.any(|text| text.starts_with("__Host-session=") && !text.to_ascii_lowercase().contains("max-age=0"))
     }
 
     /// The body as JSON.

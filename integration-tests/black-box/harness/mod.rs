@@ -3,19 +3,25 @@
 mod authenticator;
 mod browser;
 mod citizen;
+mod fault_proxy;
+mod history;
 mod html;
 pub mod jose;
 mod party;
 mod people;
+mod postgres;
 mod proxy;
 mod site;
 
 pub use authenticator::{Authenticator, bytes};
 pub use browser::{Browser, Page};
 pub use citizen::{Citizen, Way, flow_of, is_signed_in, make_passkey};
+pub use fault_proxy::{FaultProxy, Side, Weather};
+pub use history::{History, Outcome};
 pub use party::{Answer, Ask, Landing, Party, Shape, assertion_fields, bearer, form, landing, submitted_form};
 pub use people::{Person, adults, totp_code};
-pub use site::{Options, Register, Site, Store, ended, free_ports, program};
+pub use postgres::OwnPostgres;
+pub use site::{Options, Register, Site, Store, Through, ended, free_ports, program};
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -39,6 +45,11 @@ where
     Run: Future<Output = ()>,
 {
     runtime().block_on(test(store));
+}
+
+/// Runs work in a runtime of its own.
+pub fn in_runtime<T>(work: impl Future<Output = T>) -> T {
+    runtime().block_on(work)
 }
 
 fn runtime() -> tokio::runtime::Runtime {

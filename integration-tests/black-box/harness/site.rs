@@ -31,6 +31,29 @@ pub struct Options {
     pub env: Vec<(String, String)>,
     /// Address of a population register, instead of a simulator beside the program.
     pub register: Option<String>,
+    /// The PostgreSQL to make the database in, instead of the one of the run.
+    pub server: Option<String>,
+    /// Ports that stand before the database and the cache.
+    pub through: Through,
+    /// Shell words before the program, such as `trap '' XFSZ; exec`.
+    pub shell: Option<&'static str>,
+}
+
+/// Ports of proxies between the program and what it rests on.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Through {
+    /// Before PostgreSQL.
+    pub database: Option<u16>,
+    /// Before Redis.
+    pub cache: Option<u16>,
+}
+
+fn by_port(address: &str, port: Option<u16>) -> String {
+    let mut url = url::Url::parse(address).unwrap();
+    if let Some(port) = port {
+        url.set_port(Some(port)).unwrap();
+    }
+    url.to_string()
 }
 
 /// A running installation. Programs end with the test program, however that ends.
@@ -42,6 +65,8 @@ pub struct Site {
     /// Its data folder.
     pub data: PathBuf,
     database: Option<String>,
+    /// The database without a proxy before it.
+    direct: Option<String>,
     cache: Option<String>,
     options: Options,
     proxy: Option<Proxy>,
@@ -134,14 +159,21 @@ impl Site {
         let data = folder();
         let (database, cache) = match store {
             Store::Sqlite => (None, None),
-            Store::Postgres => (Some(new_database().await), Some(cache_of_its_own())),
+            Store::Postgres => {
+                let server = options.server.clone().unwrap_or_else(|| variable("DINHDANH_TEST_POSTGRES"));
+                (Some(new_database(&server).await), Some(cache_of_its_own()))
+            }
         };
+        let direct = database.clone();
+        let database = database.map(|address| by_port(&address, options.through.database));
+        let cache = cache.map(|address| by_port(&address, options.through.cache));
         let proxy = (store == Store::Postgres).then(Proxy::start);
         let mut site = Self {
             issuer: String::new(),
             info: Value::Null,
             data,
             database,
+            direct,
             cache,
             options,
             proxy,
@@ -195,7 +227,14 @@ impl Site {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let (out, err) = (self.data.join(format!("out-{number}.log")), self.data.join(format!("err-{number}.log")));
-        let mut command = Command::new(program());
+        let mut command = match self.options.shell {
+            None => Command::new(program()),
+            Some(words) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("{words} \"$0\" \"$@\"")]).arg(program());
+                shell
+            }
+        };
         command.args(["demo", "--json", "--data"]).arg(&self.data).args(arguments);
         if let (Some(database), Some(cache)) = (&self.database, &self.cache) {
             command.args(["--database", database, "--cache", cache]);
@@ -223,11 +262,27 @@ impl Site {
 
     /// Ends every process at once, as a power cut would, and starts them again on the same data and issuer.
     pub fn kill_and_restart(&self) {
-        for mut node in self.nodes.lock().unwrap().drain(..) {
-            node.child.kill().unwrap();
+        self.kill();
+        self.begin_again();
+    }
+
+    /// Ends every process at once.
+    pub fn kill(&self) {
+        let mut nodes: Vec<Node> = self.nodes.lock().unwrap().drain(..).collect();
+        nodes.iter_mut().for_each(|node| node.child.kill().unwrap());
+        for mut node in nodes {
             node.child.wait().unwrap();
         }
+    }
+
+    /// Starts the processes again.
+    pub fn begin_again(&self) {
         self.start_nodes(true);
+    }
+
+    /// Ids of the processes.
+    pub fn processes(&self) -> Vec<u32> {
+        self.nodes.lock().unwrap().iter().map(|node| node.child.id()).collect()
     }
 
     /// Sends SIGTERM to one process and takes it out; its end is to be waited for.
@@ -354,6 +409,12 @@ impl Site {
         ]
     }
 
+    /// The database behind the program, to prepare what a browser would need minutes for and to count rows afterwards.
+    pub async fn database(&self) -> dinhdanh::db::Db {
+        let file = format!("sqlite://{}", self.data.join("dinhdanh.db").display());
+        dinhdanh::db::Db::connect(self.direct.as_ref().unwrap_or(&file)).await.unwrap()
+    }
+
     /// Registers a client through the command line; gives what the command printed, or why not.
     pub fn add_client(&self, metadata: &Value) -> Result<Value, String> {
         let output = self.command(&["client", "add", "-", "--json"], &metadata.to_string());
@@ -456,9 +517,9 @@ fn cache_of_its_own() -> String {
 }
 
 /// A fresh database; those of earlier runs, whose processes are gone, are dropped.
-async fn new_database() -> String {
+async fn new_database(server: &str) -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let server = PgConnectOptions::from_str(&variable("DINHDANH_TEST_POSTGRES")).unwrap();
+    let server = PgConnectOptions::from_str(server).unwrap();
     let mut admin = PgConnection::connect_with(&server).await.unwrap();
     let old: Vec<String> =
         sqlx::query_scalar("SELECT datname::text FROM pg_database WHERE datname LIKE 'blackbox\\_%'")

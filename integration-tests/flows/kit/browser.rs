@@ -175,6 +175,11 @@ impl Browser {
         Page { path: path.to_owned(), status: parts.status, headers: parts.headers, body }
     }
 
+    /// One request of any method, without a body.
+    pub async fn method(&mut self, method: &str, path: &str) -> Page {
+        self.ask(Request::builder().method(method), path, String::new()).await
+    }
+
     /// One GET, redirects not followed.
     pub async fn fetch(&mut self, path: &str) -> Page {
         self.ask(Request::get(path), path, String::new()).await

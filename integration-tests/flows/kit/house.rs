@@ -19,7 +19,7 @@ use dinhdanh::registers::{
 };
 use dinhdanh::{http, store};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -85,14 +85,28 @@ impl PopulationRegister for Desk {
     }
 }
 
-/// Keeps what it is given.
+/// Keeps what it is given, unless told to fail.
 #[derive(Debug, Default)]
-pub struct Captured(Mutex<Vec<OutgoingMessage>>);
+pub struct Captured {
+    kept: Mutex<Vec<OutgoingMessage>>,
+    /// So many sendings fail from now on.
+    pub failing: AtomicUsize,
+    /// Everything arrives twice.
+    pub twice: AtomicBool,
+}
 
 #[async_trait]
 impl MessageSender for Captured {
     async fn send(&self, message: &OutgoingMessage) -> Result<(), SendError> {
-        self.0.lock().unwrap().push(message.clone());
+        let fails = |left: usize| left.checked_sub(1);
+        if self.failing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails).is_ok() {
+            return Err(SendError::Temporary("down"));
+        }
+        let mut kept = self.kept.lock().unwrap();
+        kept.push(message.clone());
+        if self.twice.load(Ordering::SeqCst) {
+            kept.push(message.clone());
+        }
         Ok(())
     }
 
@@ -238,7 +252,7 @@ impl House {
     /// Everything sent to a phone so far, oldest first.
     pub async fn texts_to(&self, phone: &str) -> Vec<String> {
         self.deliver().await;
-        let all = self.messages.0.lock().unwrap();
+        let all = self.messages.kept.lock().unwrap();
         all.iter().filter(|message| message.recipient == phone).map(|message| message.text.clone()).collect()
     }
 

@@ -1,0 +1,103 @@
+//! What clients present: codes, refresh tokens, assertions, revocations.
+
+use super::{RACERS, Rounds, round};
+use crate::harness::{Answer, Citizen, History, Outcome, Party, Shape, Site, Way, assertion_fields};
+
+fn of_answer(answer: &Answer, refusal: &str) -> Outcome {
+    match answer.status {
+        200 => Outcome::Won,
+        400 | 401 if answer.error() == refusal => Outcome::Lost(refusal.to_owned()),
+        _ => Outcome::Unknown(format!("{} {}", answer.status, answer.page.body)),
+    }
+}
+
+/// Somebody with a live session at a portal: each further code is one request.
+async fn signed_in(site: &Site, scope: &str) -> (Citizen, Party) {
+    let citizen = Citizen::new(site).await;
+    let party = Party::register(site, Shape::Basic, |_| {});
+    citizen.authorize(site, &party.ask(scope), Way::Passkey).await;
+    (citizen, party)
+}
+
+pub async fn b4_authorization_code(site: &'static Site, rounds: &mut Rounds) {
+    let (citizen, party) = signed_in(site, "openid").await;
+    for number in rounds {
+        let ask = party.ask("openid");
+        let code = citizen.authorize(site, &ask, Way::Passkey).await.code();
+        let fields = party.redemption(&ask, &code);
+        let tokens = std::sync::Mutex::new(Vec::new());
+        let call = || async {
+            let answer = party.post("/token", &fields).await;
+            tokens.lock().unwrap().extend(answer.json["access_token"].as_str().map(str::to_owned));
+            of_answer(&answer, "invalid_grant")
+        };
+        round("authorization code", number, (0..RACERS).map(|_| call())).await;
+        // The losers showed that the code was stolen: what the winner got is dead (RFC 9700 4.14).
+        let token = tokens.into_inner().unwrap().pop().unwrap();
+        assert!(!party.is_active(&token).await, "round {number}: a token of a replayed code lives");
+    }
+}
+
+pub async fn e1_refresh_generation(site: &'static Site, rounds: &mut Rounds) {
+    let (citizen, party) = signed_in(site, "openid offline_access").await;
+    for number in rounds {
+        let ask = party.ask("openid offline_access");
+        let code = citizen.authorize(site, &ask, Way::Passkey).await.code();
+        let refresh = party.redeem(&ask, &code).await.ok().text("refresh_token");
+        let call = || async { of_answer(&party.refresh(&refresh).await, "invalid_grant") };
+        round("refresh generation", number, (0..RACERS).map(|_| call())).await;
+        assert!(!party.is_active(&refresh).await, "round {number}: a family lives on after reuse");
+    }
+}
+
+pub async fn f2_client_assertion(site: &'static Site, rounds: &mut Rounds) {
+    let party = Party::register(site, Shape::Assertion, |_| {});
+    for number in rounds {
+        let [kind, assertion] = assertion_fields(party.assertion());
+        let fields = [("token", "x"), (kind.0, &*kind.1), (assertion.0, &*assertion.1)];
+        let call = || async { of_answer(&party.post_bare("/introspect", &fields).await, "invalid_client") };
+        round("client assertion", number, (0..RACERS).map(|_| call())).await;
+    }
+}
+
+/// E4: not one winner, but an order: what begins after a revocation was acknowledged finds nothing alive.
+pub async fn e4_revocation(site: &'static Site, rounds: &mut Rounds) {
+    let (citizen, party) = signed_in(site, "openid offline_access").await;
+    for number in rounds {
+        let ask = party.ask("openid offline_access");
+        let code = citizen.authorize(site, &ask, Way::Passkey).await.code();
+        let held = party.redeem(&ask, &code).await.ok();
+        let (access, refresh) = (held.text("access_token"), held.text("refresh_token"));
+        let mut revocations = History::of(format!("revocation, round {number}"));
+        let mut seen = History::of(format!("tokens being revoked, round {number}"));
+        let revoke = || async {
+            match party.revoke(&refresh).await.status {
+                200 => Outcome::Won,
+                other => Outcome::Unknown(other.to_string()),
+            }
+        };
+        let look = |place: usize| {
+            let (party, access, refresh) = (&party, &access, &refresh);
+            async move {
+                let alive = if place % 2 == 0 {
+                    party.userinfo(access).await.status == 200
+                } else {
+                    party.is_active(refresh).await
+                };
+                if alive { Outcome::Won } else { Outcome::Lost("dead".to_owned()) }
+            }
+        };
+        // One wave after another, so that some looks begin after the first acknowledgement.
+        let looks = async {
+            for _ in 0..3 {
+                seen.race((0..(RACERS - 4) / 2).map(look)).await;
+            }
+        };
+        tokio::join!(revocations.race((0..4).map(|_| revoke())), looks);
+        seen.ends_with(&revocations);
+        let mut after = History::of(format!("tokens that were revoked, round {number}"));
+        after.race((0..4).map(look)).await;
+        after.ends_with(&revocations);
+        assert_eq!(party.refresh(&refresh).await.error(), "invalid_grant");
+    }
+}
