@@ -61,6 +61,8 @@ typed_id! {
     DisclosureId;
     /// A signing key.
     KeyId;
+    /// An organization with an account.
+    OrganizationId;
     /// A data-sharing agreement of a client.
     AgreementId;
     /// Anything else that only needs a key.

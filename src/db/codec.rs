@@ -1,8 +1,8 @@
 //! One codec a type, for both engines.
 
 use crate::base::{
-    AgreementId, AuditId, CodeId, ContactId, CredentialId, Digest, DisclosureId, GrantId, KeyId, OutboxId, PersonId,
-    RowId, SessionId, Timestamp,
+    AgreementId, AuditId, CodeId, ContactId, CredentialId, Digest, DisclosureId, GrantId, KeyId, OrganizationId,
+    OutboxId, PersonId, RowId, SessionId, Timestamp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -105,6 +105,7 @@ id_codecs!(
     DisclosureId,
     KeyId,
     AgreementId,
+    OrganizationId,
     RowId
 );
 

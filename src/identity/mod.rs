@@ -11,11 +11,13 @@ pub mod email;
 pub mod format_error;
 pub mod matching;
 pub mod name;
+pub mod organization;
 pub mod password_policy;
 pub mod person;
 pub mod personal_number;
 pub mod phone;
 pub mod place_code;
+pub mod representation;
 pub mod session;
 pub mod tax_code;
 #[cfg(test)]
@@ -33,6 +35,10 @@ pub use email::EmailAddress;
 pub use format_error::FormatError;
 pub use matching::{Claimed, MatchOutcome, OutwardAnswer};
 pub use name::FullName;
+pub use organization::{
+    NamedRepresentative, OrganizationAccount, OrganizationCode, OrganizationKind, OrganizationRecord,
+    OrganizationStatus, RepresentationRole,
+};
 pub use password_policy::{PasswordContext, PasswordRefusal};
 pub use person::{
     AuthenticationLevel, ExchangeEvidence, Gender, IdentityLevel, LegalState, PersonStatus, PopulationRecord,
@@ -40,6 +46,7 @@ pub use person::{
 };
 pub use personal_number::{NumberFault, NumberWarning, PersonalNumber};
 pub use phone::PhoneNumber;
+pub use representation::{CannotAct, Freshness, Standing, Voice, account_of, may_act};
 pub use session::SessionView;
 pub use tax_code::{TaxCode, TaxCodeFault, TaxCodeWarning};
 pub use throttling::{Admission, Counter, Rule};

@@ -51,6 +51,8 @@ macro_rules! text_codes {
     )*};
 }
 
+pub(super) use text_codes;
+
 text_codes! {
     /// Whether an account may be used (I5: anything but active gets no token and no session).
     PersonStatus {

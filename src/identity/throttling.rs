@@ -103,6 +103,9 @@ impl Rule {
         limit: Limit::PauseUntilForgotten(10),
     };
 
+    /// Codes of organizations that the register does not name the person for, per person.
+    pub const ORGANIZATION: Self = Self { scope: "match:organization", ..Self::MATCH };
+
     /// Codes sent, per phone number: the next after 30, 60, 120 seconds, and ten in 24 hours.
     pub const SEND: Self = Self {
         scope: "send:phone",
