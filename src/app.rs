@@ -2,7 +2,7 @@
 
 use crate::base::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::cache::{Cache, MemoryCache, RedisCache};
-use crate::config::{CodeSender, Config, EmailSender, LogFormat, RegisterAdapter, SmtpProtection};
+use crate::config::{CodeSender, Config, EmailSender, LogFormat, Register, RegisterAdapter, SmtpProtection};
 use crate::crypto::{HashLimits, KeyEncryptionKey, Passkeys, PasswordHasher, Sealer};
 use crate::db::{Db, Pools};
 use crate::flow::Services;
@@ -17,8 +17,8 @@ use crate::notify::{
     Smtp, SmtpSettings, SmtpTls,
 };
 use crate::registers::{
-    BreakerPolicy, GuardPolicy, GuardedRegister, PopulationRegister, Unconnected, XRoadPopulationRegister,
-    XRoadSettings, XRoadTls,
+    BreakerPolicy, GuardPolicy, GuardedRegister, OrganizationDirectory, OrganizationRegister, PopulationRegister,
+    Unconnected, XRoadOrganizationRegister, XRoadPopulationRegister, XRoadSettings, XRoadTls,
 };
 use crate::view::{Locale, messages};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -114,11 +114,13 @@ pub struct Surroundings {
     pub entropy: Arc<dyn Entropy>,
     /// The population register, instead of the configured one.
     pub population: Option<Arc<dyn PopulationRegister>>,
+    /// The registers of organizations, instead of the configured ones.
+    pub organizations: Option<Arc<dyn OrganizationRegister>>,
 }
 
 impl Default for Surroundings {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy), population: None }
+        Self { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy), population: None, organizations: None }
     }
 }
 
@@ -129,7 +131,7 @@ pub async fn build(
     kek: &KeyEncryptionKey,
     surroundings: Surroundings,
 ) -> Result<Arc<Services>, StartError> {
-    let Surroundings { clock, entropy, population: given } = surroundings;
+    let Surroundings { clock, entropy, population: given, organizations: given_organizations } = surroundings;
     let cache = open_cache(&config, clock.clone())?;
     let sealer = Sealer::new(kek);
     let demo = config.provider.environment == crate::config::Environment::Demo;
@@ -151,6 +153,10 @@ pub async fn build(
         Some(given) => given,
         None => population(&config, clock.clone())?,
     };
+    let organizations = match given_organizations {
+        Some(given) => given,
+        None => organizations(&config, &clock)?,
+    };
     let acr = acr_table(&config)?;
     Ok(Arc::new(Services {
         keys: Keys::new(ring, clock.now()),
@@ -163,6 +169,7 @@ pub async fn build(
         sealer,
         passkeys,
         population,
+        organizations,
         acr,
         config,
     }))
@@ -190,26 +197,16 @@ fn acr_table(config: &Config) -> Result<AcrTable, StartError> {
     AcrTable::new(definitions).map_err(because("[[acr]]"))
 }
 
-fn population(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn PopulationRegister>, StartError> {
-    let register = &config.registers.population;
+/// Where a register is, as configured; `None` where it is not connected.
+fn xroad_settings(section: &'static str, register: &Register) -> Result<Option<XRoadSettings>, StartError> {
     if register.adapter != RegisterAdapter::Xroad {
-        return Ok(Arc::new(Unconnected));
+        return Ok(None);
     }
-    let needed = |what: &'static str| StartError::new(format!("[registers.population] {what} is missing"));
-    let settings = XRoadSettings {
+    let needed = |what: &str| StartError::new(format!("[{section}] {what} is missing"));
+    Ok(Some(XRoadSettings {
         base_url: register.base_url.clone().ok_or_else(|| needed("base_url"))?,
-        client: register
-            .client
-            .as_deref()
-            .ok_or_else(|| needed("client"))?
-            .parse()
-            .map_err(because("[registers.population] client"))?,
-        service: register
-            .service
-            .as_deref()
-            .ok_or_else(|| needed("service"))?
-            .parse()
-            .map_err(because("[registers.population] service"))?,
+        client: register.client.as_deref().ok_or_else(|| needed("client"))?.parse().map_err(because(section))?,
+        service: register.service.as_deref().ok_or_else(|| needed("service"))?.parse().map_err(because(section))?,
         deadline_ms: u64::from(register.deadline_ms.0),
         user_id_prefix: register.user_id_prefix.clone(),
         tls: register.tls.certificate.clone().zip(register.tls.key.clone()).map(|(certificate, key)| XRoadTls {
@@ -217,16 +214,43 @@ fn population(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Populati
             certificate,
             key,
         }),
-    };
-    let adapter = XRoadPopulationRegister::new(&settings, clock.clone()).map_err(because("[registers.population]"))?;
-    let policy = GuardPolicy {
+    }))
+}
+
+fn guard_policy(register: &Register) -> GuardPolicy {
+    GuardPolicy {
         breaker: BreakerPolicy {
             failures_to_open: register.breaker.failures_to_open,
             open_seconds: register.breaker.open_seconds.0,
         },
         ..GuardPolicy::default()
+    }
+}
+
+fn population(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn PopulationRegister>, StartError> {
+    const SECTION: &str = "registers.population";
+    let register = &config.registers.population;
+    let Some(settings) = xroad_settings(SECTION, register)? else {
+        return Ok(Arc::new(Unconnected));
     };
-    Ok(Arc::new(GuardedRegister::new(Arc::new(adapter), policy, clock)))
+    let adapter: Arc<dyn PopulationRegister> =
+        Arc::new(XRoadPopulationRegister::new(&settings, clock.clone()).map_err(because(SECTION))?);
+    Ok(Arc::new(GuardedRegister::new(adapter, guard_policy(register), clock)))
+}
+
+fn organizations(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn OrganizationRegister>, StartError> {
+    let connect = |section: &'static str, register: &Register| -> Result<Arc<dyn OrganizationRegister>, StartError> {
+        let Some(settings) = xroad_settings(section, register)? else {
+            return Ok(Arc::new(Unconnected));
+        };
+        let adapter: Arc<dyn OrganizationRegister> =
+            Arc::new(XRoadOrganizationRegister::new(&settings, clock.clone()).map_err(because(section))?);
+        Ok(Arc::new(GuardedRegister::new(adapter, guard_policy(register), clock.clone())))
+    };
+    Ok(Arc::new(OrganizationDirectory {
+        enterprises: connect("registers.enterprise", &config.registers.enterprise)?,
+        agencies: connect("registers.agency", &config.registers.agency)?,
+    }))
 }
 
 /// The senders of a configuration.

@@ -15,7 +15,9 @@ pub(super) fn contradictions(config: &Config) -> Vec<Problem> {
     stores(config, &mut found);
     times(config, &mut found);
     senders(config, &mut found);
-    register(&config.registers.population, &mut found);
+    for (section, settings) in config.registers.each() {
+        register(section, settings, &mut found);
+    }
     acr(config, &mut found);
     found.0
 }
@@ -118,9 +120,8 @@ fn senders(config: &Config, found: &mut Found) {
     );
 }
 
-fn register(register: &Register, found: &mut Found) {
-    const SECTION: &str = "registers.population";
-    let key = |name: &str| format!("{SECTION}.{name}");
+fn register(section: &str, register: &Register, found: &mut Found) {
+    let key = |name: &str| format!("{section}.{name}");
     let needed = register.adapter == RegisterAdapter::Xroad;
     let why = "the adapter \"xroad\" needs it";
     found.unless(!needed || register.base_url.is_some(), &key("base_url"), why);
@@ -196,17 +197,15 @@ impl Loaded {
                 self.check_secret(key, reference, &mut problems);
             }
         }
-        let tls = &config.registers.population.tls;
-        for (key, path) in [
-            ("registers.population.tls.ca", &tls.ca),
-            ("registers.population.tls.certificate", &tls.certificate),
-            ("registers.population.tls.key", &tls.key),
-        ] {
-            if let Some(path) = path {
+        for (section, register) in config.registers.each() {
+            let tls = &register.tls;
+            for (name, path) in [("ca", &tls.ca), ("certificate", &tls.certificate), ("key", &tls.key)] {
+                let Some(path) = path else { continue };
+                let key = format!("{section}.tls.{name}");
                 if let Err(error) = std::fs::File::open(path) {
-                    problems.push(self.problem(key, format!("{} cannot be read: {error}", path.display())));
-                } else if key.ends_with("key") && is_open_to_all(path) {
-                    problems.push(self.open_to_all(key, path));
+                    problems.push(self.problem(&key, format!("{} cannot be read: {error}", path.display())));
+                } else if name == "key" && is_open_to_all(path) {
+                    problems.push(self.open_to_all(&key, path));
                 }
             }
         }

@@ -17,6 +17,7 @@ mod limits;
 mod load;
 mod log;
 mod metrics;
+mod organizations;
 mod password;
 mod problem;
 mod production;
@@ -44,6 +45,7 @@ pub use limits::{Limits, TrustProxy};
 pub use load::{Effective, Loaded};
 pub use log::{Log, LogFormat};
 pub use metrics::Metrics;
+pub use organizations::Organizations;
 pub use password::Password;
 pub use problem::{ConfigError, Problem, Source};
 pub use production::production_problems;
@@ -89,6 +91,8 @@ pub struct Config {
     pub email: Email,
     /// The national registers.
     pub registers: Registers,
+    /// Acting for organizations.
+    pub organizations: Organizations,
     /// What one caller may ask.
     pub limits: Limits,
     /// Log lines.

@@ -11,6 +11,21 @@ use url::Url;
 pub struct Registers {
     /// People.
     pub population: Register,
+    /// Enterprises and their dependent units.
+    pub enterprise: Register,
+    /// State bodies.
+    pub agency: Register,
+}
+
+impl Registers {
+    /// Each register with its section in the configuration.
+    pub const fn each(&self) -> [(&'static str, &Register); 3] {
+        [
+            ("registers.population", &self.population),
+            ("registers.enterprise", &self.enterprise),
+            ("registers.agency", &self.agency),
+        ]
+    }
 }
 
 /// How a register is reached.

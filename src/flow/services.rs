@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::crypto::{Passkeys, PasswordHasher, Sealer};
 use crate::db::Db;
 use crate::identity::AcrTable;
-use crate::registers::PopulationRegister;
+use crate::registers::{OrganizationRegister, PopulationRegister};
 use std::sync::Arc;
 
 /// Settings and tools of the running program.
@@ -35,6 +35,8 @@ pub struct Services {
     pub clients: Clients,
     /// The population register.
     pub population: Arc<dyn PopulationRegister>,
+    /// The registers of enterprises and of state bodies.
+    pub organizations: Arc<dyn OrganizationRegister>,
     /// acr values and what they mean.
     pub acr: AcrTable,
 }

@@ -146,6 +146,8 @@ causes! {
         Number => "register_wrong_person",
         /// More than one person for one number.
         SeveralPersons => "register_several_persons",
+        /// The organization's code is not the one asked for.
+        Organization => "register_wrong_organization",
     }
 }
 

@@ -1,12 +1,14 @@
 //! A population register without a wire, for unit tests of what uses one.
 
 use super::error::RegisterError;
-use super::port::{PopulationAnswer, PopulationQuery, PopulationRegister};
-use crate::base::Timestamp;
-use crate::identity::{ExchangeEvidence, PopulationRecord};
+use super::port::{
+    OrganizationAnswer, OrganizationQuery, OrganizationRegister, PopulationAnswer, PopulationQuery, PopulationRegister,
+};
+use crate::base::{Clock, Timestamp};
+use crate::identity::{ExchangeEvidence, OrganizationRecord, PopulationRecord};
 use async_trait::async_trait;
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 /// Records by number, and faults by script.
@@ -106,6 +108,67 @@ impl PopulationRegister for FakePopulationRegister {
 
     async fn health(&self, _request_id: Uuid) -> Result<(), RegisterError> {
         self.script().always.map_or(Ok(()), Err)
+    }
+}
+
+/// A register of organizations without a wire: records by code, and a fault for every call.
+#[derive(Default)]
+pub struct FakeOrganizationRegister(Mutex<Desk>);
+
+#[derive(Default)]
+struct Desk {
+    records: HashMap<String, OrganizationRecord>,
+    always: Option<RegisterError>,
+    as_of: Option<Arc<dyn Clock>>,
+    calls: usize,
+}
+
+impl FakeOrganizationRegister {
+    /// Knows no organization; its answers are true at this clock's time.
+    pub fn at(clock: Arc<dyn Clock>) -> Self {
+        Self(Mutex::new(Desk { as_of: Some(clock), ..Desk::default() }))
+    }
+
+    /// Adds or replaces an organization.
+    pub fn put(&self, record: OrganizationRecord) {
+        self.desk().records.insert(record.code.to_string(), record);
+    }
+
+    /// Every call fails like this, until told `None`.
+    pub fn always(&self, error: Option<RegisterError>) {
+        self.desk().always = error;
+    }
+
+    /// How many look-ups there were.
+    pub fn calls(&self) -> usize {
+        self.desk().calls
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl OrganizationRegister for FakeOrganizationRegister {
+    async fn look_up_organization(&self, query: &OrganizationQuery) -> Result<OrganizationAnswer, RegisterError> {
+        let mut desk = self.desk();
+        desk.calls += 1;
+        if let Some(error) = desk.always {
+            return Err(error);
+        }
+        let found = desk.records.get(&query.code.to_string());
+        let named = found.filter(|record| record.representative(&query.representative).is_some());
+        Ok(named.map_or(OrganizationAnswer::NotFound, |record| OrganizationAnswer::Found {
+            record: record.clone(),
+            evidence: ExchangeEvidence {
+                request_id: format!("fake-{}", desk.calls),
+                message_id: query.request_id.to_string(),
+                request_hash: "fake".to_owned(),
+                service: "TEST/GOV/FAKE/ENTERPRISE/look-up".to_owned(),
+                as_of: desk.as_of.as_ref().map(|clock| clock.now()).unwrap_or_default(),
+            },
+        }))
     }
 }
 

@@ -2,10 +2,13 @@
 
 use super::breaker::{Breaker, BreakerPolicy, BreakerState, Ticket};
 use super::error::{Defect, Outage, RegisterError};
-use super::port::{PopulationAnswer, PopulationQuery, PopulationRegister};
+use super::port::{
+    OrganizationAnswer, OrganizationQuery, OrganizationRegister, PopulationAnswer, PopulationQuery, PopulationRegister,
+};
 use crate::base::Clock;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -28,16 +31,16 @@ impl Default for GuardPolicy {
 }
 
 /// A register that is left alone while it fails, and is never asked more than a fixed number of things at once.
-pub struct GuardedRegister {
-    inner: Arc<dyn PopulationRegister>,
+pub struct GuardedRegister<R: ?Sized = dyn PopulationRegister> {
+    inner: Arc<R>,
     breaker: Mutex<Breaker>,
     permits: Semaphore,
     clock: Arc<dyn Clock>,
 }
 
-impl GuardedRegister {
+impl<R: ?Sized> GuardedRegister<R> {
     /// Puts the guard around `inner`.
-    pub fn new(inner: Arc<dyn PopulationRegister>, policy: GuardPolicy, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(inner: Arc<R>, policy: GuardPolicy, clock: Arc<dyn Clock>) -> Self {
         Self {
             inner,
             breaker: Mutex::new(Breaker::new(policy.breaker)),
@@ -57,22 +60,35 @@ impl GuardedRegister {
 
     fn begin(&self) -> Result<Call<'_>, RegisterError> {
         match self.breaker().admit(self.clock.now()) {
-            Ok(ticket) => Ok(Call { register: self, ticket: Some(ticket) }),
+            Ok(ticket) => Ok(Call { breaker: &self.breaker, clock: &*self.clock, ticket: Some(ticket) }),
             Err(wait) => Err(RegisterError::Unavailable { cause: Outage::BreakerOpen, retry_after: Some(wait) }),
         }
+    }
+
+    /// One question, if it may be asked now.
+    async fn ask<T>(&self, question: impl Future<Output = Result<T, RegisterError>>) -> Result<T, RegisterError> {
+        let _permit = self.permits.try_acquire().map_err(|_| RegisterError::Unavailable {
+            cause: Outage::Busy,
+            retry_after: Some(Duration::from_secs(1)),
+        })?;
+        let call = self.begin()?;
+        let outcome = question.await;
+        call.finish(&outcome);
+        outcome
     }
 }
 
 /// A call under way. Dropped without an outcome (the person went away) it gives its place back.
 struct Call<'r> {
-    register: &'r GuardedRegister,
+    breaker: &'r Mutex<Breaker>,
+    clock: &'r dyn Clock,
     ticket: Option<Ticket>,
 }
 
 impl Call<'_> {
     fn finish<T>(mut self, outcome: &Result<T, RegisterError>) {
         let Some(ticket) = self.ticket.take() else { return };
-        let mut breaker = self.register.breaker();
+        let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
         let before = breaker.state();
         match outcome {
             // A refusal is an answer: the register works, we are set up wrongly. One odd record is one: nobody may
@@ -80,7 +96,7 @@ impl Call<'_> {
             Ok(_) | Err(RegisterError::Refused(_) | RegisterError::Malformed(Defect::Record)) => {
                 breaker.succeed(ticket);
             }
-            Err(_) => breaker.fail(ticket, self.register.clock.now()),
+            Err(_) => breaker.fail(ticket, self.clock.now()),
         }
         let after = breaker.state();
         drop(breaker);
@@ -93,27 +109,31 @@ impl Call<'_> {
 impl Drop for Call<'_> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
-            self.register.breaker().abandon(ticket);
+            self.breaker.lock().unwrap_or_else(PoisonError::into_inner).abandon(ticket);
         }
     }
 }
 
 #[async_trait]
-impl PopulationRegister for GuardedRegister {
+impl PopulationRegister for GuardedRegister<dyn PopulationRegister> {
     async fn look_up(&self, query: &PopulationQuery) -> Result<PopulationAnswer, RegisterError> {
-        let _permit = self.permits.try_acquire().map_err(|_| RegisterError::Unavailable {
-            cause: Outage::Busy,
-            retry_after: Some(Duration::from_secs(1)),
-        })?;
-        let call = self.begin()?;
-        let outcome = self.inner.look_up(query).await;
-        call.finish(&outcome);
-        outcome
+        self.ask(self.inner.look_up(query)).await
     }
 
     /// Goes past the breaker: a health check must see the register, not our guard, and must not close it.
     async fn health(&self, request_id: Uuid) -> Result<(), RegisterError> {
         self.inner.health(request_id).await
+    }
+}
+
+#[async_trait]
+impl OrganizationRegister for GuardedRegister<dyn OrganizationRegister> {
+    async fn look_up_organization(&self, query: &OrganizationQuery) -> Result<OrganizationAnswer, RegisterError> {
+        self.ask(self.inner.look_up_organization(query)).await
+    }
+
+    fn is_connected(&self) -> bool {
+        self.inner.is_connected()
     }
 }
 
@@ -136,7 +156,11 @@ mod tests {
         let fake = Arc::new(FakePopulationRegister::new());
         let clock = Arc::new(FrozenClock::at(Timestamp::from_seconds(1_000)));
         let policy = GuardPolicy { breaker: BreakerPolicy { failures_to_open: 2, open_seconds: 10 }, max_concurrent };
-        Bench { guarded: GuardedRegister::new(fake.clone(), policy, clock.clone()), fake, clock }
+        Bench {
+            guarded: GuardedRegister::new(fake.clone() as Arc<dyn PopulationRegister>, policy, clock.clone()),
+            fake,
+            clock,
+        }
     }
 
     #[tokio::test]

@@ -1,7 +1,9 @@
-//! The port: what is asked of a population register and what comes back.
+//! The ports: what is asked of the registers of people and of organizations, and what comes back.
 
 use super::error::RegisterError;
-use crate::identity::{BirthDate, ExchangeEvidence, FullName, PersonalNumber, PopulationRecord};
+use crate::identity::{
+    BirthDate, ExchangeEvidence, FullName, OrganizationCode, OrganizationRecord, PersonalNumber, PopulationRecord,
+};
 use async_trait::async_trait;
 use std::fmt;
 use uuid::Uuid;
@@ -74,4 +76,49 @@ pub trait PopulationRegister: Send + Sync {
     /// # Errors
     /// The [`RegisterError`] that a look-up would meet.
     async fn health(&self, request_id: Uuid) -> Result<(), RegisterError>;
+}
+
+/// One question about an organization. The register matches here, too: it answers only about an organization that the
+/// named person represents, so nobody can search it by codes.
+#[derive(Debug, Clone)]
+pub struct OrganizationQuery {
+    /// The organization as claimed.
+    pub code: OrganizationCode,
+    /// Who says to represent it.
+    pub representative: PersonalNumber,
+    /// Why: for the register's log. ASCII, no personal data.
+    pub issue: String,
+    /// Made fresh for each question; the answer must echo it.
+    pub request_id: Uuid,
+    /// The official on whose desk this is. Absent when the representative asks.
+    pub on_behalf_of: Option<Official>,
+}
+
+/// What the register of organizations says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OrganizationAnswer {
+    /// No such organization, or the person does not represent it: no difference is made.
+    NotFound,
+    /// The organization, and what proves the exchange. Its record names the person asked for.
+    Found {
+        /// The fields we keep.
+        record: OrganizationRecord,
+        /// Ids of the exchange.
+        evidence: ExchangeEvidence,
+    },
+}
+
+/// A register of organizations: of enterprises, or of state bodies.
+#[async_trait]
+pub trait OrganizationRegister: Send + Sync {
+    /// Matches one organization and one representative. Never repeated by the adapter itself.
+    ///
+    /// # Errors
+    /// [`RegisterError`], sorted by what can be done.
+    async fn look_up_organization(&self, query: &OrganizationQuery) -> Result<OrganizationAnswer, RegisterError>;
+
+    /// Whether anything can be asked at all: nothing that rests on it is offered otherwise.
+    fn is_connected(&self) -> bool {
+        true
+    }
 }

@@ -1,6 +1,9 @@
 //! Stands where no register is configured: it never says yes and never says no, so accounts wait.
 
-use super::{Outage, PopulationAnswer, PopulationQuery, PopulationRegister, RegisterError};
+use super::{
+    OrganizationAnswer, OrganizationQuery, OrganizationRegister, Outage, PopulationAnswer, PopulationQuery,
+    PopulationRegister, RegisterError,
+};
 use async_trait::async_trait;
 use std::time::Duration;
 use uuid::Uuid;
@@ -20,5 +23,16 @@ impl PopulationRegister for Unconnected {
 
     async fn health(&self, _: Uuid) -> Result<(), RegisterError> {
         Err(NOT_CONNECTED)
+    }
+}
+
+#[async_trait]
+impl OrganizationRegister for Unconnected {
+    async fn look_up_organization(&self, _: &OrganizationQuery) -> Result<OrganizationAnswer, RegisterError> {
+        Err(NOT_CONNECTED)
+    }
+
+    fn is_connected(&self) -> bool {
+        false
     }
 }

@@ -517,7 +517,8 @@ async fn faults_and_companies_over_http() {
     };
     let by_code = ask(json!({ "MaSoDoanhNghiep": super::simulator::SAO_MAI_TAX_CODE })).await;
     let by_person = ask(json!({ "SoDinhDanhNguoiDaiDien": super::simulator::MINH })).await;
-    assert_eq!(by_code, by_person);
+    let first = |answer: &serde_json::Value| answer["DanhSach"]["DoanhNghiep"][0].clone();
+    assert_eq!(first(&by_code), first(&by_person));
     assert_eq!(by_code["DanhSach"]["DoanhNghiep"][0]["NguoiDaiDien"][0]["HoVaTen"], "Trần Văn Minh");
     let nobody = ask(json!({ "MaSoDoanhNghiep": "0000000000" })).await;
     assert_eq!(nobody["DanhSach"]["DoanhNghiep"], json!([]));

@@ -1,14 +1,16 @@
 //! Synthetic companies: tax codes with a right check digit, representatives from the population, dependent units.
 
-use super::demo::{BINH_MINH_TAX_CODE, MINH, SAO_MAI_TAX_CODE};
+use super::demo::{AGENCY_CODE, BINH_MINH_TAX_CODE, HOA, HOA_SEN_TAX_CODE, MINH, SAO_MAI_TAX_CODE};
 use super::names;
 use super::population::Population;
 use super::random::Roll;
 use crate::identity::{FullName, LegalState, PersonalNumber};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// State of a company in the register.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CompanyStatus {
     /// At work.
     Active,
@@ -42,6 +44,20 @@ pub struct Company {
     pub representatives: Vec<Representative>,
     /// Tax codes of dependent units, `0199999014-001`.
     pub dependent_units: Vec<String>,
+}
+
+/// What a test bench changes in the register about one organization; every member is a new whole.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CompanyChange {
+    /// Its code as shown: `0199999511`, `0199999511-001`, `H99.01`.
+    pub code: String,
+    /// Another state.
+    #[serde(default)]
+    pub status: Option<CompanyStatus>,
+    /// Personal numbers of those who represent it no longer.
+    #[serde(default)]
+    pub without: Vec<String>,
 }
 
 /// The check digit of a tax code's first nine digits; `None` where the sum gives 10, which is never issued.
@@ -96,7 +112,7 @@ impl Companies {
     }
 
     pub fn len(&self) -> usize {
-        self.codes.len() + if self.demo { 2 } else { 0 }
+        self.codes.len() + if self.demo { 3 } else { 0 }
     }
 
     pub fn at(&self, population: &Population, index: u32) -> Option<Company> {
@@ -168,6 +184,22 @@ impl Companies {
         chosen
     }
 
+    fn hoa(population: &Population, title: &'static str) -> Option<Representative> {
+        let person = population.find(&PersonalNumber::from_exact(HOA).ok()?)?;
+        Some(Representative { number: person.number, full_name: person.full_name, title })
+    }
+
+    /// The state body of that agency code: the demo has one.
+    pub fn agency(&self, population: &Population, code: &str) -> Option<Company> {
+        (self.demo && code == AGENCY_CODE).then(|| Company {
+            tax_code: code.to_owned(),
+            name: "Trung tâm Phục vụ hành chính công tỉnh Bình Minh".to_owned(),
+            status: CompanyStatus::Active,
+            representatives: Self::hoa(population, "Giám đốc Trung tâm").into_iter().collect(),
+            dependent_units: Vec::new(),
+        })
+    }
+
     fn demo_companies(&self, population: &Population) -> Vec<Company> {
         if !self.demo {
             return Vec::new();
@@ -177,6 +209,7 @@ impl Companies {
             minh.map(|person| Representative {
                 number: person.number, full_name: person.full_name, title: "Giám đốc"
             });
+        let hoa = Self::hoa(population, "Chủ tịch Hội đồng quản trị");
         // The second is represented by somebody of the population; Minh gets a mandate for it.
         let other = (0..population.generated())
             .step_by(5)
@@ -192,7 +225,7 @@ impl Companies {
                 tax_code: SAO_MAI_TAX_CODE.to_owned(),
                 name: "Công ty TNHH Sao Mai".to_owned(),
                 status: CompanyStatus::Active,
-                representatives: minh.into_iter().collect(),
+                representatives: minh.clone().into_iter().collect(),
                 dependent_units: vec![format!("{SAO_MAI_TAX_CODE}-001")],
             },
             Company {
@@ -200,6 +233,13 @@ impl Companies {
                 name: "Công ty Cổ phần Bình Minh".to_owned(),
                 status: CompanyStatus::Active,
                 representatives: other.into_iter().collect(),
+                dependent_units: Vec::new(),
+            },
+            Company {
+                tax_code: HOA_SEN_TAX_CODE.to_owned(),
+                name: "Công ty Cổ phần Hoa Sen".to_owned(),
+                status: CompanyStatus::Active,
+                representatives: minh.into_iter().chain(hoa).collect(),
                 dependent_units: Vec::new(),
             },
         ]
@@ -217,7 +257,15 @@ mod tests {
 
     #[test]
     fn the_check_digit_agrees_with_the_published_vectors() {
-        for code in ["0199999014", "0299999025", "1099999083", "3699999177", SAO_MAI_TAX_CODE, BINH_MINH_TAX_CODE] {
+        for code in [
+            "0199999014",
+            "0299999025",
+            "1099999083",
+            "3699999177",
+            SAO_MAI_TAX_CODE,
+            BINH_MINH_TAX_CODE,
+            HOA_SEN_TAX_CODE,
+        ] {
             assert!(is_valid(code), "{code}");
         }
         assert!(!is_valid("0199999015"));
@@ -255,11 +303,11 @@ mod tests {
     }
 
     #[test]
-    fn minh_represents_sao_mai_and_not_binh_minh() {
+    fn minh_represents_sao_mai_and_with_hoa_hoa_sen_and_not_binh_minh() {
         let population = Population::generate(100, 7).with_demo_people();
         let minh = PersonalNumber::parse(MINH).unwrap();
         let names: Vec<String> = population.companies_of(&minh).into_iter().map(|c| c.name).collect();
-        assert_eq!(names, ["Công ty TNHH Sao Mai"]);
+        assert_eq!(names, ["Công ty TNHH Sao Mai", "Công ty Cổ phần Hoa Sen"]);
         let second = population.company(BINH_MINH_TAX_CODE).unwrap();
         assert_eq!(second.representatives.len(), 1);
         assert_ne!(second.representatives[0].number, minh);

@@ -43,6 +43,11 @@ pub const SAO_MAI_TAX_CODE: &str = "0199999511";
 /// The tax code of Công ty Cổ phần Bình Minh, for which he may be given a mandate.
 pub const BINH_MINH_TAX_CODE: &str = "0199999529";
 
+/// The tax code of Công ty Cổ phần Hoa Sen, which Minh and Hoa represent together: each must agree.
+pub const HOA_SEN_TAX_CODE: &str = "0199999536";
+/// The code of a state body whose head is Hoa.
+pub const AGENCY_CODE: &str = "H99.01";
+
 struct Row {
     key: &'static str,
     name: &'static str,

@@ -15,6 +15,8 @@ pub enum FaultKind {
     Down,
     /// An answer about somebody else.
     WrongPerson,
+    /// An answer about the right one from which a needed field is missing.
+    Partial,
     /// An answer under another `X-Road-Id`.
     WrongId,
     /// Half an answer.
@@ -78,7 +80,7 @@ pub(super) struct FaultBody {
 /// A kind that does not exist, or an argument that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown fault; known are slow[:MILLISECONDS], hang, down, wrong_person, wrong_id, malformed, empty_reply, \
+    "unknown fault; known are slow[:MILLISECONDS], hang, down, wrong_person, partial, wrong_id, malformed, empty_reply, \
      oversized, error_with_ok, error_camel_case[:TYPE], error_snake_case[:TYPE], redirect[:ADDRESS]"
 )]
 pub struct UnknownFault;
@@ -91,6 +93,7 @@ impl FaultKind {
             Self::Hang => "hang",
             Self::Down => "down",
             Self::WrongPerson => "wrong_person",
+            Self::Partial => "partial",
             Self::WrongId => "wrong_id",
             Self::Malformed => "malformed",
             Self::EmptyReply => "empty_reply",
@@ -116,6 +119,7 @@ impl FaultKind {
             "hang" => plain(Self::Hang),
             "down" => plain(Self::Down),
             "wrong_person" => plain(Self::WrongPerson),
+            "partial" => plain(Self::Partial),
             "wrong_id" => plain(Self::WrongId),
             "malformed" => plain(Self::Malformed),
             "empty_reply" => plain(Self::EmptyReply),
@@ -196,6 +200,7 @@ mod tests {
             "hang",
             "down",
             "wrong_person",
+            "partial",
             "wrong_id",
             "malformed",
             "empty_reply",

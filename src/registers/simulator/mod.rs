@@ -3,6 +3,7 @@
 //! `POST /r1/{instance}/{class}/{member}/{subsystem}/{service}` asks, `GET …/allowedMethods` and `…/listMethods` list,
 //! `GET /listClients` names the members, `GET /health` answers 200. `POST /faults` makes things go wrong
 //! (`{"kind":"slow","ms":2000,"service":"look-up-person","times":3}`), `GET /faults` shows and `DELETE /faults` ends it.
+//! `POST /companies` changes an organization (`{"code":"0199999511","status":"suspended","without":["…"]}`).
 //! For test benches only: whoever reaches the port may steer it.
 
 mod args;
@@ -17,8 +18,11 @@ mod server;
 mod tls;
 
 pub use args::RegisterSimArgs;
-pub use company::{Company, CompanyStatus, Representative};
-pub use demo::{AN, BAY, BINH_MINH_TAX_CODE, DemoPerson, HOA, LAN, MINH, QUOC_ANH, SAO_MAI_TAX_CODE, demo_people};
+pub use company::{Company, CompanyChange, CompanyStatus, Representative};
+pub use demo::{
+    AGENCY_CODE, AN, BAY, BINH_MINH_TAX_CODE, DemoPerson, HOA, HOA_SEN_TAX_CODE, LAN, MINH, QUOC_ANH, SAO_MAI_TAX_CODE,
+    demo_people,
+};
 pub use fault::{FaultKind, FaultRule, UnknownFault};
 pub use population::{MOST_PEOPLE, Population, SimPerson};
 pub use server::{SeenRequest, Simulator};
@@ -33,6 +37,8 @@ use tokio::sync::watch;
 pub const POPULATION_SERVICE: &str = "VN-SIM/GOV/C06/POPULATION/look-up-person";
 /// The simulated enterprise look-up.
 pub const ENTERPRISE_SERVICE: &str = "VN-SIM/GOV/DKKD/ENTERPRISE/look-up-enterprise";
+/// The simulated look-up of state bodies.
+pub const AGENCY_SERVICE: &str = "VN-SIM/GOV/NOIVU/AGENCIES/look-up-agency";
 /// A consumer that the demo may call itself; the simulator accepts any.
 pub const DEMO_CLIENT: &str = "VN-SIM/GOV/DINHDANH/IDP";
 

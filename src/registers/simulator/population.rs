@@ -169,6 +169,11 @@ impl Population {
         self.companies.find(self, tax_code)
     }
 
+    /// The state body of an agency code.
+    pub fn agency(&self, code: &str) -> Option<Company> {
+        self.companies.agency(self, code)
+    }
+
     /// The companies that somebody represents.
     pub fn companies_of(&self, representative: &PersonalNumber) -> Vec<Company> {
         self.companies.represented_by(self, representative)

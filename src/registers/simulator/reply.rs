@@ -4,6 +4,7 @@
 use super::company::{Company, CompanyStatus};
 use super::population::{Population, SimPerson};
 use super::random::Roll;
+use super::server::Simulator;
 use crate::identity::{BirthDate, Gender, LegalState, PersonalNumber};
 use serde_json::{Value, json};
 
@@ -119,30 +120,63 @@ fn split_name(name: &str, roll: Roll) -> Value {
     }
 }
 
-/// The answer of the enterprise look-up: one company by its code, or those that a person represents.
+/// The answer about organizations: one company or state body by its code and a representative, one company by its code,
+/// or those that a person represents. Nobody and no match are the same empty answer.
 ///
 /// # Errors
 /// The question is not of the agreed form.
-pub(super) fn enterprise(population: &Population, question: &Value) -> Result<Value, ()> {
+pub(super) fn organization(simulator: &Simulator, question: &Value, wrong: bool) -> Result<Value, ()> {
+    let population = simulator.population();
     let text = |field: &str| question.get(field).and_then(Value::as_str);
-    let companies = match (text("MaSoDoanhNghiep"), text("SoDinhDanhNguoiDaiDien")) {
-        (Some(code), None) => population.company(code).into_iter().collect(),
-        (None, Some(number)) => population.companies_of(&PersonalNumber::from_exact(number).map_err(|_| ())?),
-        _ => return Err(()),
+    let number = text("SoDinhDanhNguoiDaiDien").map(PersonalNumber::from_exact).transpose().map_err(|_| ())?;
+    let (code, found, list) = match (text("MaSoDoanhNghiep"), text("MaDinhDanhDienTu")) {
+        (Some(code), None) => (code, population.company(code), "DoanhNghiep"),
+        (None, Some(code)) => (code, population.agency(code), "CoQuan"),
+        (None, None) => {
+            let all = population.companies_of(&number.ok_or(())?);
+            let all: Vec<Value> = all.iter().map(|found| company(found, &found.tax_code)).collect();
+            return Ok(json!({ "GhiChu": MARK, "DanhSach": { "DoanhNghiep": all } }));
+        }
+        (Some(_), Some(_)) => return Err(()),
     };
-    let companies: Vec<Value> = companies.iter().map(company).collect();
-    Ok(json!({ "GhiChu": MARK, "DanhSach": { "DoanhNghiep": companies } }))
+    let found = found.map(|found| simulator.changed(code, found));
+    let represents = |company: &Company| {
+        number.as_ref().is_none_or(|number| company.representatives.iter().any(|person| person.number == *number))
+    };
+    let named = found.filter(represents);
+    let shown = if wrong { "0199999014" } else { code };
+    let answer: Vec<Value> = named.iter().map(|found| company(found, shown)).collect();
+    Ok(json!({ "GhiChu": MARK, "DanhSach": { list: answer } }))
 }
 
-fn company(company: &Company) -> Value {
+/// The same answer without a field that nobody can do without.
+pub(super) fn partial(mut answer: Value) -> Value {
+    for (outer, list, field) in [
+        ("CongdanCollection", "CongDan", "TrangThai"),
+        ("DanhSach", "DoanhNghiep", "NguoiDaiDien"),
+        ("DanhSach", "CoQuan", "NguoiDaiDien"),
+    ] {
+        let entries = answer.get_mut(outer).and_then(|outer| outer.get_mut(list)).and_then(Value::as_array_mut);
+        for entry in entries.into_iter().flatten().filter_map(Value::as_object_mut) {
+            entry.remove(field);
+        }
+    }
+    answer
+}
+
+/// One organization under the code it was asked by. A dependent unit answers as itself, with the representatives of the
+/// company it belongs to.
+fn company(company: &Company, code: &str) -> Value {
     let representatives = company.representatives.iter().map(|person| {
         json!({
             "SoDinhDanh": person.number.as_str(), "HoVaTen": person.full_name.as_str(), "ChucDanh": person.title,
         })
     });
+    let unit: String = code.chars().filter(char::is_ascii_digit).collect();
+    let unit = unit.get(10..).filter(|suffix| !suffix.is_empty());
     json!({
-        "MaSoDoanhNghiep": company.tax_code,
-        "Ten": company.name,
+        "MaSoDoanhNghiep": code,
+        "Ten": unit.map_or_else(|| company.name.clone(), |unit| format!("Chi nhánh {unit} – {}", company.name)),
         "TrangThai": match company.status {
             CompanyStatus::Active => "1",
             CompanyStatus::Suspended => "2",

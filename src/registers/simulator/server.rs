@@ -1,9 +1,10 @@
 //! The consumer side of a security server, as HTTP.
 
+use super::company::{Company, CompanyChange};
 use super::fault::{FaultBody, FaultKind, FaultRule, take};
 use super::population::Population;
 use super::reply;
-use super::{ENTERPRISE_SERVICE, POPULATION_SERVICE};
+use super::{AGENCY_SERVICE, ENTERPRISE_SERVICE, POPULATION_SERVICE};
 use crate::base::{Entropy, SystemEntropy};
 use crate::registers::xroad::{ClientId, ServiceId};
 use aws_lc_rs::digest::{SHA512, digest};
@@ -11,12 +12,12 @@ use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
@@ -31,6 +32,7 @@ struct Inner {
     population: Population,
     faults: Mutex<Vec<FaultRule>>,
     seen: Mutex<VecDeque<SeenRequest>>,
+    changes: Mutex<HashMap<String, CompanyChange>>,
 }
 
 /// A request as it arrived, without its body.
@@ -47,7 +49,12 @@ pub struct SeenRequest {
 impl Simulator {
     /// A simulator of these people.
     pub fn new(population: Population) -> Self {
-        Self(Arc::new(Inner { population, faults: Mutex::default(), seen: Mutex::default() }))
+        Self(Arc::new(Inner {
+            population,
+            faults: Mutex::default(),
+            seen: Mutex::default(),
+            changes: Mutex::default(),
+        }))
     }
 
     /// Who is known.
@@ -65,6 +72,22 @@ impl Simulator {
         self.faults().clear();
     }
 
+    /// From now on the register says this of an organization, in place of an earlier change.
+    pub fn change_company(&self, change: CompanyChange) {
+        let mut changes = self.0.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        changes.insert(change.code.clone(), change);
+    }
+
+    /// An organization as the register carries it now, under the code it was asked by.
+    pub(super) fn changed(&self, code: &str, mut company: Company) -> Company {
+        let changes = self.0.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(change) = changes.get(code) {
+            company.status = change.status.unwrap_or(company.status);
+            company.representatives.retain(|person| !change.without.iter().any(|gone| gone == person.number.as_str()));
+        }
+        company
+    }
+
     /// The last requests under `/r1/` and `/listClients`, oldest first.
     pub fn seen(&self) -> Vec<SeenRequest> {
         self.0.seen.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
@@ -75,6 +98,7 @@ impl Simulator {
         Router::new()
             .route("/health", get(|| async { StatusCode::OK }))
             .route("/listClients", get(list_clients))
+            .route("/companies", post(post_company))
             .route("/faults", get(list_faults).post(post_fault).delete(delete_faults))
             .route("/r1/{*service}", any(exchange))
             .layer(DefaultBodyLimit::max(64 * 1024))
@@ -112,6 +136,11 @@ async fn post_fault(State(simulator): State<Simulator>, Json(body): Json<FaultBo
     }
 }
 
+async fn post_company(State(simulator): State<Simulator>, Json(change): Json<CompanyChange>) -> StatusCode {
+    simulator.change_company(change);
+    StatusCode::NO_CONTENT
+}
+
 async fn delete_faults(State(simulator): State<Simulator>) -> StatusCode {
     simulator.clear_faults();
     StatusCode::NO_CONTENT
@@ -133,6 +162,7 @@ async fn list_clients(State(simulator): State<Simulator>, method: Method, uri: U
     Json(json!({ "member": [
         member(POPULATION_SERVICE, "Simulated population register"),
         member(ENTERPRISE_SERVICE, "Simulated enterprise register"),
+        member(AGENCY_SERVICE, "Simulated register of state bodies"),
     ] }))
 }
 
@@ -165,8 +195,7 @@ async fn exchange(
     if let Some(answer) = call.broken_before_the_service(fault.as_ref()) {
         return answer;
     }
-    let wrong_person = fault == Some(FaultKind::WrongPerson);
-    match answer(&simulator, &call.service, &method, &body, wrong_person) {
+    match answer(&simulator, &call.service, &method, &body, fault.as_ref()) {
         Ok(value) => call.reply(&value, fault.as_ref()),
         Err(error) => xroad_error(error),
     }
@@ -178,10 +207,10 @@ fn answer(
     service: &ServiceId,
     method: &Method,
     body: &[u8],
-    wrong_person: bool,
+    fault: Option<&FaultKind>,
 ) -> Result<Value, &'static str> {
     let known: Vec<ServiceId> =
-        [POPULATION_SERVICE, ENTERPRISE_SERVICE].iter().filter_map(|s| s.parse().ok()).collect();
+        [POPULATION_SERVICE, ENTERPRISE_SERVICE, AGENCY_SERVICE].iter().filter_map(|s| s.parse().ok()).collect();
     let of_subsystem: Vec<&ServiceId> =
         known.iter().filter(|known| known.parts().get(..4) == service.parts().get(..4)).collect();
     if of_subsystem.is_empty() {
@@ -198,11 +227,13 @@ fn answer(
     }
     let question: Value = serde_json::from_slice(body).map_err(|_| "server.serverproxy.service_failed")?;
     let population = simulator.population();
+    let wrong = fault == Some(&FaultKind::WrongPerson);
     let answer = if service.to_string() == POPULATION_SERVICE {
-        reply::population(population, &question, wrong_person)
+        reply::population(population, &question, wrong)
     } else {
-        reply::enterprise(population, &question)
+        reply::organization(simulator, &question, wrong)
     };
+    let answer = if fault == Some(&FaultKind::Partial) { answer.map(reply::partial) } else { answer };
     answer.map_err(|()| "server.serverproxy.service_failed")
 }
 
