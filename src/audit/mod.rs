@@ -8,6 +8,7 @@ mod account;
 mod administration;
 mod credential;
 mod grant;
+mod organization;
 mod session;
 mod sign_in;
 
@@ -19,6 +20,7 @@ pub use account::AccountEvent;
 pub use administration::AdministrationEvent;
 pub use credential::CredentialEvent;
 pub use grant::GrantEvent;
+pub use organization::OrganizationEvent;
 pub use session::SessionEvent;
 pub use sign_in::SignInEvent;
 
@@ -98,6 +100,8 @@ pub enum Event {
     Account(AccountEvent),
     /// Consent, grants, tokens, disclosures.
     Grant(GrantEvent),
+    /// Organizations and who acts for them.
+    Organization(OrganizationEvent),
     /// Clients and keys.
     Administration(AdministrationEvent),
 }
@@ -111,6 +115,7 @@ impl Event {
             Self::Credential(event) => event.kind(),
             Self::Account(event) => event.kind(),
             Self::Grant(event) => event.kind(),
+            Self::Organization(event) => event.kind(),
             Self::Administration(event) => event.kind(),
         }
     }
@@ -192,6 +197,7 @@ mod tests {
             CredentialEvent::KINDS,
             AccountEvent::KINDS,
             GrantEvent::KINDS,
+            OrganizationEvent::KINDS,
             AdministrationEvent::KINDS,
         ]
         .concat()

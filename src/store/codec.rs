@@ -2,11 +2,20 @@
 
 use crate::audit::Event;
 use crate::db::{Json, codec_by, small_int_codec, text_codec};
-use crate::identity::{AuthenticationLevel, ExchangeEvidence, Gender, IdentityLevel, PersonStatus, RegisterState};
+use crate::identity::{
+    AuthenticationLevel, ExchangeEvidence, Gender, IdentityLevel, OrganizationAccount, OrganizationCode,
+    OrganizationKind, OrganizationStatus, PersonStatus, RegisterState, RepresentationRole,
+};
 
 text_codec!(PersonStatus, |value: &PersonStatus| value.as_str(), |word: &str| word.parse().ok());
 text_codec!(RegisterState, |value: &RegisterState| value.as_str(), |word: &str| word.parse().ok());
 text_codec!(Gender, |value: &Gender| value.as_str(), |word: &str| word.parse().ok());
+text_codec!(OrganizationKind, |value: &OrganizationKind| value.as_str(), |word: &str| word.parse().ok());
+text_codec!(OrganizationStatus, |value: &OrganizationStatus| value.as_str(), |word: &str| word.parse().ok());
+text_codec!(OrganizationAccount, |value: &OrganizationAccount| value.as_str(), |word: &str| word.parse().ok());
+text_codec!(RepresentationRole, |value: &RepresentationRole| value.as_str(), |word: &str| word.parse().ok());
+codec_by!(OrganizationCode, String, |code| Ok(code.to_string()), |text| OrganizationCode::parse(&text)
+    .map_err(|_| "stored code is no code of an organization".into()));
 small_int_codec!(IdentityLevel, |level: &IdentityLevel| i16::from(level.as_u8()), |number: i16| {
     u8::try_from(number).ok()?.try_into().ok()
 });

@@ -1,7 +1,7 @@
 //! Authorization grants: one authorization, its code, and the token family that grows from it.
 
 use super::client::ClientStatus;
-use crate::base::{AgreementId, Digest, GrantId, PersonId, SessionId, Timestamp};
+use crate::base::{AgreementId, Digest, GrantId, OrganizationId, PersonId, SessionId, Timestamp};
 use crate::db::{Error, Json, Source, Tx};
 use crate::identity::{AuthenticationLevel, IdentityLevel, Method, PersonStatus};
 use uuid::Uuid;
@@ -69,6 +69,8 @@ pub struct Grant {
     pub ended_at: Option<Timestamp>,
     /// Why.
     pub ended_reason: Option<String>,
+    /// For whom the person acts; `None`: for themself.
+    pub organization_id: Option<OrganizationId>,
 }
 
 impl Grant {
@@ -163,7 +165,9 @@ macro_rules! columns {
             $table,
             "ended_reason, ",
             $table,
-            "resource"
+            "resource, ",
+            $table,
+            "organization_id"
         )
     };
 }
@@ -177,7 +181,7 @@ pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<(), Error> {
         "INSERT INTO authorization_grant (",
         columns!(),
         ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-                   $22, $23, $24, $25, $26, $27, $28)"
+                   $22, $23, $24, $25, $26, $27, $28, $29)"
     ))
     .bind(grant.id)
     .bind(&grant.client_id)
@@ -207,6 +211,7 @@ pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<(), Error> {
     .bind(grant.ended_at)
     .bind(&grant.ended_reason)
     .bind(Json(&grant.resource))
+    .bind(grant.organization_id)
     .execute()
     .await
     .map(|_| ())
@@ -374,6 +379,34 @@ pub async fn end_for_person_and_client(
     .bind(now)
     .execute()
     .await
+}
+
+/// Ends the grants by which people act for an organization; of one person only, if given. Answers how many.
+///
+/// # Errors
+/// What the store said.
+pub async fn end_for_organization(
+    tx: &mut Tx,
+    organization: OrganizationId,
+    person: Option<PersonId>,
+    reason: &str,
+    now: Timestamp,
+) -> Result<u64, Error> {
+    let ended = match person {
+        None => tx.query(
+            "UPDATE authorization_grant SET ended_at = $2, ended_reason = $3
+             WHERE organization_id = $1 AND ended_at IS NULL",
+        ),
+        Some(_) => tx.query(
+            "UPDATE authorization_grant SET ended_at = $2, ended_reason = $3
+             WHERE organization_id = $1 AND person_id = $4 AND ended_at IS NULL",
+        ),
+    };
+    let ended = ended.bind(organization).bind(now).bind(reason);
+    match person {
+        None => ended.execute().await,
+        Some(person) => ended.bind(person).execute().await,
+    }
 }
 
 /// Ends all grants of a client: rare, and no index serves it. Answers how many.

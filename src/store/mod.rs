@@ -17,6 +17,7 @@ pub mod delivery;
 pub mod disclosure;
 pub mod grant;
 pub mod installation;
+pub mod organization;
 pub mod outbox;
 pub mod passkey;
 pub mod password;

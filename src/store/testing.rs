@@ -135,6 +135,7 @@ pub fn grant(session: &Session, client_id: &str, code: &str) -> Grant {
         expires_at: at(86_400),
         ended_at: None,
         ended_reason: None,
+        organization_id: None,
     }
 }
 

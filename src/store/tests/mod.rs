@@ -4,6 +4,7 @@ mod clients;
 mod credentials;
 mod grants;
 mod once;
+mod organizations;
 mod persons;
 mod records;
 mod sessions;
