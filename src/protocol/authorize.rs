@@ -6,6 +6,7 @@
 use super::claims_request::{self, ClaimsRequest};
 use super::client::{Client, GrantType};
 use super::redirect_uri::{self, ProvedRedirect};
+use super::representation::{self, RepresentationPolicy, RepresentationRequest};
 use super::response::{AuthorizeAnswer, AuthorizeResponse};
 use super::scope::{self, ScopeSet};
 use super::{Capabilities, Error, ErrorCode, Parameters, ShowReason, pkce, token};
@@ -111,6 +112,9 @@ pub struct AuthorizeRequest {
     pub acr_values: Vec<String>,
     /// The `claims` parameter.
     pub claims: ClaimsRequest,
+    /// Acting for an organization, where it may or must be (RFC 9396).
+    #[serde(default)]
+    pub representation: Option<RepresentationRequest>,
     /// What the portal believes the person signs in with. Personal data.
     pub login_hint: Option<String>,
     /// An ID token of ours, unverified: whom the portal expects.
@@ -206,6 +210,7 @@ pub const CHECKS: &[Check] = checks![
     prompt,
     max_age,
     claims,
+    authorization_details,
     acr_values,
     resource,
     login_hint,
@@ -262,6 +267,7 @@ fn begin(parameters: &Parameters, client: Option<&Client>) -> Result<AuthorizeRe
         max_age: None,
         acr_values: Vec::new(),
         claims: ClaimsRequest::default(),
+        representation: None,
         login_hint: None,
         id_token_hint: None,
         ui_locales: Vec::new(),
@@ -410,6 +416,24 @@ fn claims(input: &Input<'_>, request: &mut AuthorizeRequest) -> Result<(), Error
             return Err(Error::UNMET_AUTHENTICATION_REQUIREMENTS);
         }
     }
+    Ok(())
+}
+
+/// RFC 9396 2, 5: one type, which the client registered to use; what is unknown is refused, never left out. A client may
+/// have registered that nobody acts for themself there: then it need not say so again.
+fn authorization_details(input: &Input<'_>, request: &mut AuthorizeRequest) -> Result<(), Error> {
+    let policy = input.client.metadata.representation;
+    let required = policy == RepresentationPolicy::Required;
+    request.representation = match input.parameters.get("authorization_details") {
+        None => required.then(|| RepresentationRequest { required, organization: None }),
+        Some(text) => {
+            let asked = representation::parse(text)?;
+            if policy == RepresentationPolicy::Refused || !input.capabilities.representation {
+                return Err(representation::NOT_ALLOWED);
+            }
+            Some(RepresentationRequest { required: required || asked.required, ..asked })
+        }
+    };
     Ok(())
 }
 

@@ -50,6 +50,29 @@ fn public() -> Client {
     client_with(|m| m.token_endpoint_auth_method = AuthenticationMethod::None)
 }
 
+const DETAIL: &str = r#"[{"type":"urn:dinhdanh:representation"}]"#;
+
+fn acting() -> Client {
+    client_with(|m| m.representation = RepresentationPolicy::Allowed)
+}
+
+#[test]
+fn a_portal_allows_demands_or_refuses_acting_for_organizations() {
+    let asked = |client: &Client, changes: &[(&str, &str)]| judged(client, changes).unwrap().representation;
+    let required = client_with(|m| m.representation = RepresentationPolicy::Required);
+    assert_eq!(asked(&client_with(|_| {}), &[]), None);
+    assert_eq!(asked(&acting(), &[]), None, "allowed is not asked for");
+    assert!(!asked(&acting(), &[("authorization_details", DETAIL)]).unwrap().required);
+    let demand = r#"[{"type":"urn:dinhdanh:representation","required":true,"organization":"H01"}]"#;
+    let both = asked(&acting(), &[("authorization_details", demand)]).unwrap();
+    assert!(both.required && both.organization.as_deref() == Some("H01"));
+    assert!(asked(&required, &[]).unwrap().required, "no request can ask a demanding portal for less");
+    assert!(asked(&required, &[("authorization_details", DETAIL)]).unwrap().required);
+    let nowhere = Capabilities { representation: false, ..capabilities() };
+    let sent = parameters(&[("authorization_details", DETAIL)]);
+    assert!(matches!(check(&sent, Some(&acting()), &nowhere), Err(Refusal::Redirect(_))));
+}
+
 #[test]
 fn a_good_request_is_read_whole() {
     let request = accepted(&[
@@ -194,6 +217,27 @@ fn refusals() -> Vec<Row> {
             with("claims", r#"{"id_token":{"acr":{"essential":true,"value":"urn:unknown"}}}"#),
             UnmetAuthenticationRequirements,
             "essential_acr_unmet",
+        ),
+        (
+            "authorization_details",
+            portal(),
+            with("authorization_details", DETAIL),
+            InvalidAuthorizationDetails,
+            "representation_not_allowed",
+        ),
+        (
+            "authorization_details",
+            acting(),
+            with("authorization_details", r#"[{"type":"payment_initiation"}]"#),
+            InvalidAuthorizationDetails,
+            "authorization_details_type",
+        ),
+        (
+            "authorization_details",
+            acting(),
+            with("authorization_details", "{"),
+            InvalidAuthorizationDetails,
+            "authorization_details_malformed",
         ),
         ("acr_values", portal(), with("acr_values", &"a ".repeat(17)), InvalidRequest, "too_many_acr_values"),
         ("resource", portal(), with("resource", "https://api.example"), InvalidTarget, "resource_not_registered"),

@@ -1,5 +1,6 @@
 //! Clients: what a portal registers (RFC 7591, OpenID Connect Registration 1.0, our extensions) and what that allows.
 
+use super::representation::RepresentationPolicy;
 use super::scope::{ClaimName, ScopeSet};
 use super::uri;
 use super::{Error, SigningAlgorithm};
@@ -184,6 +185,7 @@ pub struct ClientMetadata {
     pub minimum_identity_level: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sharing: Option<Sharing>,
+    pub representation: RepresentationPolicy,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub audience: Vec<String>,
 }
@@ -224,6 +226,7 @@ impl Default for ClientMetadata {
             minimum_authentication_level: 1,
             minimum_identity_level: 0,
             sharing: None,
+            representation: RepresentationPolicy::Refused,
             audience: Vec::new(),
         }
     }

@@ -3,6 +3,7 @@
 use super::SigningAlgorithm;
 use super::authorize::{Prompt, ResponseMode};
 use super::client::{AuthenticationMethod, GrantType};
+use super::representation;
 use super::scope::{self, ClaimName};
 use serde_json::{Value, json};
 
@@ -60,6 +61,8 @@ pub struct Capabilities {
     pub signing_algorithms: Vec<SigningAlgorithm>,
     /// Languages there are pages in, as primary subtags: `vi`, `en`.
     pub ui_locales: Vec<String>,
+    /// A register of organizations is connected, so that people can act for them.
+    pub representation: bool,
 }
 
 impl Capabilities {
@@ -92,7 +95,7 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
     .into_iter()
     .chain(ClaimName::ALL.iter().map(|claim| claim.as_str()))
     .collect();
-    json!({
+    let mut document = json!({
         "issuer": endpoints.issuer(),
         "authorization_endpoint": endpoints.url(path::AUTHORIZE),
         "token_endpoint": endpoints.url(path::TOKEN),
@@ -127,7 +130,12 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "authorization_response_iss_parameter_supported": true,
         "backchannel_logout_supported": true,
         "backchannel_logout_session_supported": true,
-    })
+    });
+    if let (true, Some(members)) = (capabilities.representation, document.as_object_mut()) {
+        // RFC 9396 10.
+        members.insert("authorization_details_types_supported".to_owned(), json!([representation::TYPE]));
+    }
+    document
 }
 
 #[cfg(test)]
@@ -140,7 +148,17 @@ pub(crate) mod tests {
             acr_aliases: vec!["LoA1".into(), "LoA2".into()],
             signing_algorithms: SigningAlgorithm::ALL.to_vec(),
             ui_locales: vec!["vi".into(), "en".into()],
+            representation: true,
         }
+    }
+
+    #[test]
+    fn authorization_details_are_announced_only_where_organizations_are_known() {
+        let name = "authorization_details_types_supported";
+        let with = document(&Endpoints::new("https://id.example"), &capabilities());
+        assert_eq!(with[name], serde_json::json!([representation::TYPE]));
+        let without = Capabilities { representation: false, ..capabilities() };
+        assert!(document(&Endpoints::new("https://id.example"), &without).get(name).is_none());
     }
 
     #[test]

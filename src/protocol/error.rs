@@ -50,6 +50,8 @@ error_codes! {
     UnsupportedTokenType = "unsupported_token_type";
     /// RFC 8707 2: an unknown or foreign `resource`.
     InvalidTarget = "invalid_target";
+    /// RFC 9396 5: unknown or wrong `authorization_details`.
+    InvalidAuthorizationDetails = "invalid_authorization_details";
     /// OpenID Connect Core 3.1.2.6: `prompt=none` and some page would be needed.
     InteractionRequired = "interaction_required";
     /// OpenID Connect Core 3.1.2.6: `prompt=none` and nobody is signed in.

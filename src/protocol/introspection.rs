@@ -1,7 +1,7 @@
 //! Who may ask about a token, and what they hear (RFC 7662); what may be revoked (RFC 7009).
 
 use super::client::Client;
-use super::jwt_claims::{Authentication, audience_value, put_authentication};
+use super::jwt_claims::{Authentication, audience_value, put_authentication, put_details};
 use super::scope::ScopeSet;
 use crate::base::Timestamp;
 use serde_json::{Map, Value, json};
@@ -27,6 +27,8 @@ pub struct ActiveToken<'a> {
     pub jti: Option<&'a str>,
     /// How the person signed in; `None` for client credentials.
     pub authentication: Option<&'a Authentication>,
+    /// For whom the person acts (RFC 9396 9.2), if not for themself.
+    pub authorization_details: Option<&'a Value>,
 }
 
 /// Whether a client may ask about a token: a confidential one, about a token of its own or one that names it as audience
@@ -65,6 +67,7 @@ pub fn active(token: &ActiveToken<'_>) -> Value {
     if let Some(authentication) = token.authentication {
         put_authentication(&mut answer, authentication);
     }
+    put_details(&mut answer, token.authorization_details);
     Value::Object(answer)
 }
 
@@ -111,6 +114,7 @@ mod tests {
             expires_at: Timestamp::from_seconds(700),
             jti: Some("j"),
             authentication: Some(&authentication),
+            authorization_details: None,
         };
         let answer = active(&token);
         assert_eq!(

@@ -63,6 +63,11 @@ pub(super) fn put_authentication(claims: &mut Map<String, Value>, authentication
     claims.insert("identity_level".into(), authentication.identity_level.into());
 }
 
+/// Writes for whom the person acts (RFC 9396 9.1), under a name that no released claim has.
+pub(super) fn put_details(claims: &mut Map<String, Value>, details: Option<&Value>) {
+    claims.extend(details.map(|details| ("authorization_details".to_owned(), details.clone())));
+}
+
 /// Writes released claims beside what is there, never over it (H3).
 fn put_released(claims: &mut Map<String, Value>, released: &Released) {
     for (name, value) in released {
@@ -101,6 +106,8 @@ pub struct IdToken<'a> {
     pub at_hash: Option<String>,
     /// Claims about the person.
     pub released: &'a Released,
+    /// For whom the person acts (RFC 9396), if not for themself.
+    pub authorization_details: Option<&'a Value>,
 }
 
 impl IdToken<'_> {
@@ -117,6 +124,7 @@ impl IdToken<'_> {
         for (name, value) in optional {
             claims.extend(value.map(|value| (name.to_owned(), value.into())));
         }
+        put_details(&mut claims, self.authorization_details);
         put_released(&mut claims, self.released);
         claims
     }
@@ -164,6 +172,8 @@ pub struct AccessToken {
     pub grant: Option<GrantId>,
     /// How the person signed in; `None` for client credentials.
     pub authentication: Option<Authentication>,
+    /// For whom the person acts (RFC 9396), if not for themself.
+    pub authorization_details: Option<Value>,
 }
 
 impl AccessToken {
@@ -182,6 +192,7 @@ impl AccessToken {
         if let Some(authentication) = &self.authentication {
             put_authentication(&mut claims, authentication);
         }
+        put_details(&mut claims, self.authorization_details.as_ref());
         claims
     }
 
@@ -233,6 +244,7 @@ impl AccessToken {
             scope: ScopeSet::parse(claims.get("scope")?.as_str()?).ok()?,
             grant,
             authentication,
+            authorization_details: claims.get("authorization_details").cloned(),
         })
     }
 
@@ -290,6 +302,8 @@ pub struct Userinfo<'a> {
     pub levels: Option<(u8, u8)>,
     /// Claims about the person.
     pub released: &'a Released,
+    /// For whom the person acts (RFC 9396), if not for themself.
+    pub authorization_details: Option<&'a Value>,
 }
 
 impl Userinfo<'_> {
@@ -301,6 +315,7 @@ impl Userinfo<'_> {
             claims.insert("identity_level".into(), identity_level.into());
             claims.insert("authentication_level".into(), authentication_level.into());
         }
+        put_details(&mut claims, self.authorization_details);
         put_released(&mut claims, self.released);
         claims
     }

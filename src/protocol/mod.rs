@@ -20,6 +20,7 @@ pub mod logout;
 mod parameters;
 pub mod pkce;
 pub mod redirect_uri;
+pub mod representation;
 pub mod response;
 pub mod scope;
 pub mod strict_json;

@@ -15,7 +15,7 @@ pub const MAX_COUNT: usize = 64;
 const MAX_NAME_BYTES: usize = 128;
 
 /// Values that may be larger than the rest.
-const LARGE: &[&str] = &["claims", "id_token_hint", "client_assertion", "request", "token"];
+const LARGE: &[&str] = &["authorization_details", "claims", "id_token_hint", "client_assertion", "request", "token"];
 /// The only parameter that may be repeated (RFC 8707 2).
 const REPEATABLE: &[&str] = &["resource"];
 

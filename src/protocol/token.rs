@@ -66,6 +66,9 @@ impl TokenRequest {
     /// # Errors
     /// `invalid_request`, `unsupported_grant_type`, `invalid_scope`.
     pub fn parse(parameters: &Parameters) -> Result<Self, Error> {
+        if parameters.is_present("authorization_details") {
+            return Err(super::representation::NOT_AT_TOKEN);
+        }
         let resource = parameters.get_all("resource").map(str::to_owned).collect();
         match parameters.get("grant_type") {
             None => Err(invalid_request("grant_type_missing", "grant_type is missing.")),

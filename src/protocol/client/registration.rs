@@ -50,6 +50,7 @@ const MEMBERS: &[(&str, &str)] = &[
     ("minimum_authentication_level", "1, 2, 3 or 4"),
     ("minimum_identity_level", "0, 1 or 2"),
     ("sharing", "an object with claims, purpose {vi, en}, legal_basis, basis_kind (consent or law) and term_days"),
+    ("representation", "refused, allowed or required"),
     ("audience", "a list of resource identifiers"),
 ];
 
