@@ -27,6 +27,8 @@ mod matrix;
 #[cfg(test)]
 mod off;
 #[cfg(test)]
+mod organizations;
+#[cfg(test)]
 mod recognised;
 #[cfg(test)]
 mod refresh;

@@ -82,6 +82,31 @@ const CLIENTS: [(&str, &str, &str); 6] = [
     ("test-public", "ES256", "none"),
 ];
 
+/// The simulated registers: the settings of each, and its service.
+const REGISTERS: [[&str; 5]; 3] = [
+    [
+        "registers.population.adapter",
+        "registers.population.base_url",
+        "registers.population.client",
+        "registers.population.service",
+        simulator::POPULATION_SERVICE,
+    ],
+    [
+        "registers.enterprise.adapter",
+        "registers.enterprise.base_url",
+        "registers.enterprise.client",
+        "registers.enterprise.service",
+        simulator::ENTERPRISE_SERVICE,
+    ],
+    [
+        "registers.agency.adapter",
+        "registers.agency.base_url",
+        "registers.agency.client",
+        "registers.agency.service",
+        simulator::AGENCY_SERVICE,
+    ],
+];
+
 /// Where each part listens.
 struct Places {
     provider: TcpListener,
@@ -126,10 +151,12 @@ fn configuration(arguments: &DemoArguments, issuer: &str, register: Option<&str>
     over.push(("database.url", arguments.database.clone().unwrap_or(embedded)));
     over.push(("cache.url", arguments.cache.clone().unwrap_or_else(|| "memory".to_owned())));
     if let Some(register) = register {
-        over.push(("registers.population.adapter", "xroad".to_owned()));
-        over.push(("registers.population.base_url", register.to_owned()));
-        over.push(("registers.population.client", simulator::DEMO_CLIENT.to_owned()));
-        over.push(("registers.population.service", simulator::POPULATION_SERVICE.to_owned()));
+        for [adapter, base_url, client, service, of] in REGISTERS {
+            over.push((adapter, "xroad".to_owned()));
+            over.push((base_url, register.to_owned()));
+            over.push((client, simulator::DEMO_CLIENT.to_owned()));
+            over.push((service, of.to_owned()));
+        }
     }
     Ok(Config::load_over(None, std::env::vars(), &over).map_err(|error| Failure::new(error.to_string()))?.config)
 }
@@ -190,6 +217,10 @@ async fn seed(services: &Services, portal_urls: &[String]) -> Result<(), Failure
         if let Some(test) = test_person(&person) {
             demo::add_person(services, &test).await.map_err(fault)?;
         }
+    }
+    // Minh acts for a company and its branch. The company he represents together with Hoa is left for them to open.
+    for code in [simulator::SAO_MAI_TAX_CODE.to_owned(), format!("{}-001", simulator::SAO_MAI_TAX_CODE)] {
+        demo::add_organization(services, simulator::MINH, &code).await.map_err(fault)?;
     }
     let issuer = services.issuer();
     let self_check = json!({
@@ -263,6 +294,7 @@ fn portal_metadata(url: &str, (vi, en, scopes): (&str, &str, &[&str]), by_law: b
             "claims": claims, "purpose": { "vi": vi_why, "en": en_why }, "legal_basis": basis,
             "basis_kind": if by_law { "law" } else { "consent" }, "term_days": 365,
         },
+        "representation": if by_law { "allowed" } else { "refused" },
     })
 }
 
@@ -284,6 +316,7 @@ fn client_metadata(services: &Services, (client_id, algorithm, method): (&str, &
             "claims": ["name", "birthdate", "gender", "personal_number", "phone_number", "phone_number_verified", "email", "email_verified"],
             "purpose": { "vi": "Thử nghiệm", "en": "Testing" }, "legal_basis": "Thử nghiệm", "basis_kind": "law", "term_days": 365,
         },
+        "representation": "allowed",
     });
     if client_id == "test-rs256" {
         put(&mut metadata, "userinfo_signed_response_alg", json!("RS256"));

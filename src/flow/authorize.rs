@@ -3,10 +3,11 @@
 use super::clients::{self, KnownClient};
 use super::disclosure::{self, Plan};
 use super::interaction::{self, AccountNeed, Begun, ConsentAnswer, Interaction, Target};
+use super::representation::{self, ForWhom};
 use super::session::{self, LiveSession};
 use super::steps::{self, Situation, Step};
 use super::{Fault, Outcome, Services, audit, level, subject};
-use crate::audit::GrantEvent;
+use crate::audit::{GrantEvent, OrganizationEvent, Word};
 use crate::base::{DisclosureId, GrantId, PersonId, RowId, Secret, random_token, sha256};
 use crate::crypto::Expect;
 use crate::db::Tx;
@@ -18,6 +19,7 @@ use crate::protocol::client::GrantType;
 use crate::protocol::response::AuthorizeResponse;
 use crate::protocol::{Error, ErrorCode, Parameters, ShowReason, scope};
 use crate::store;
+use crate::store::organization::Representation;
 use crate::store::spent::SpentKind;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -93,14 +95,15 @@ pub async fn begin(services: &Services, input: &[u8], arrival: Arrival<'_>) -> O
     }
     let session = session::find(services, arrival.session).await?;
     let view = look(services, &begun.interaction, &known, session.as_ref()).await?;
+    // Without a page nobody sees for whom they act: a portal that renews in silence uses its refresh token.
+    if silent && view.acting.is_some() {
+        return Ok(Begin::Answer(Box::new(request.refuse(Error::INTERACTION_REQUIRED))));
+    }
     match steps::next(&view.situation) {
-        Step::Finish { acr } => answer(services, &begun.interaction, &known, session, view.plan, acr).await,
+        Step::Finish { .. } => answer(services, &begun.interaction, &known, session, view).await,
         step if silent => match steps::without_pages(&step, view.plan.as_ref().is_some_and(Plan::releases)) {
             Some(code) => Ok(Begin::Answer(Box::new(request.refuse(silent_error(code))))),
-            None => {
-                let acr = view.acr();
-                answer(services, &begun.interaction, &known, session, view.plan, acr).await
-            }
+            None => answer(services, &begun.interaction, &known, session, view).await,
         },
         _ => {
             interaction::save(services, &begun.interaction).await?;
@@ -123,16 +126,16 @@ async fn answer(
     interaction: &Interaction,
     known: &KnownClient,
     session: Option<LiveSession>,
-    plan: Option<Plan>,
-    acr: String,
+    view: View,
 ) -> Outcome<Begin> {
-    let (Some(session), Some(plan)) = (session, plan) else {
+    let Some(session) = session else {
         return Err(Fault::Internal("an answer without a session".into()));
     };
     let request = interaction.request().ok_or_else(|| Fault::Internal("an answer without a request".into()))?;
-    Ok(Begin::Answer(Box::new(match finish(services, interaction, known, &session, (&plan, acr)).await? {
+    Ok(Begin::Answer(Box::new(match finish(services, interaction, known, &session, &view).await? {
         Finished::Answer(response) => *response,
         Finished::SessionGone | Finished::AlreadyDone => request.refuse(Error::LOGIN_REQUIRED),
+        Finished::RepresentationOver => request.refuse(Error::INTERACTION_REQUIRED),
     })))
 }
 
@@ -176,6 +179,8 @@ async fn expected_person(
 struct View {
     situation: Situation,
     plan: Option<Plan>,
+    /// For whom, when not for themself.
+    acting: Option<Box<Representation>>,
 }
 
 impl View {
@@ -199,7 +204,7 @@ async fn look(
     };
     let now = services.clock.now();
     let Some(session) = session else {
-        return Ok(View { situation: nobody(interaction), plan: None });
+        return Ok(View { situation: nobody(interaction), plan: None, acting: None });
     };
     let max_age = request.max_age.or(known.client.metadata.default_max_age);
     let recent = max_age.is_none_or(|seconds| {
@@ -214,6 +219,8 @@ async fn look(
             .await?
             .iter()
             .any(|visit| visit.client_id == known.client.client_id);
+    let asked = request.representation.as_ref();
+    let for_whom = representation::for_whom(services, asked, session.session.person_id, interaction.acting).await?;
     let situation = Situation {
         session: true,
         fresh: recent && !request.prompts(Prompt::Login),
@@ -222,12 +229,17 @@ async fn look(
         switched: interaction.switched,
         continued: interaction.continued == Some(session.session.person_id),
         known_here,
+        for_whom_open: for_whom == ForWhom::Ask,
         consent_needed: plan.page_needed && agreed(interaction, session.session.person_id, &plan).is_none(),
         notice_suffices: plan.by_law && !request.prompts(Prompt::Consent),
         offer_passkey: offer_passkey(services, interaction, session).await?,
         level: verdict,
     };
-    Ok(View { situation, plan: Some(plan) })
+    let acting = match for_whom {
+        ForWhom::Organization(found) => Some(found),
+        ForWhom::Myself | ForWhom::Ask => None,
+    };
+    Ok(View { situation, plan: Some(plan), acting })
 }
 
 fn nobody(interaction: &Interaction) -> Situation {
@@ -239,6 +251,7 @@ fn nobody(interaction: &Interaction) -> Situation {
         switched: interaction.switched,
         continued: false,
         known_here: false,
+        for_whom_open: false,
         consent_needed: false,
         notice_suffices: false,
         offer_passkey: false,
@@ -275,17 +288,16 @@ pub async fn advance(services: &Services, interaction: &Interaction, session: Op
         return Ok(Advance::AlreadyDone);
     };
     let view = look(services, interaction, &known, session.as_ref()).await?;
-    match (steps::next(&view.situation), session, view.plan) {
-        (Step::Finish { acr }, Some(session), Some(plan)) => {
-            match finish(services, interaction, &known, &session, (&plan, acr)).await? {
-                Finished::Answer(response) => {
-                    interaction::forget(services, interaction).await?;
-                    Ok(Advance::Answer(response))
-                }
-                Finished::SessionGone => Ok(Advance::Page(Step::SignIn)),
-                Finished::AlreadyDone => Ok(Advance::AlreadyDone),
+    match (steps::next(&view.situation), session) {
+        (Step::Finish { .. }, Some(session)) => match finish(services, interaction, &known, &session, &view).await? {
+            Finished::Answer(response) => {
+                interaction::forget(services, interaction).await?;
+                Ok(Advance::Answer(response))
             }
-        }
+            Finished::SessionGone => Ok(Advance::Page(Step::SignIn)),
+            Finished::RepresentationOver => Ok(Advance::Page(Step::ForWhom)),
+            Finished::AlreadyDone => Ok(Advance::AlreadyDone),
+        },
         (step, ..) => Ok(Advance::Page(step)),
     }
 }
@@ -433,6 +445,8 @@ enum Finished {
     Answer(Box<AuthorizeResponse>),
     /// The session ended while the pages were shown.
     SessionGone,
+    /// The person may not act for the organization any more.
+    RepresentationOver,
     AlreadyDone,
 }
 
@@ -452,8 +466,11 @@ async fn finish(
     interaction: &Interaction,
     known: &KnownClient,
     session: &LiveSession,
-    (plan, acr): (&Plan, String),
+    view: &View,
 ) -> Outcome<Finished> {
+    let (acr, Some(plan)) = (view.acr(), &view.plan) else {
+        return Err(Fault::Internal("an answer without a plan".into()));
+    };
     let Some(request) = interaction.request() else {
         return Err(Fault::Internal("a portal's flow without a request".into()));
     };
@@ -465,6 +482,13 @@ async fn finish(
     if !store::session::hold(&mut tx, session.session.id, now, idle).await? {
         return Ok(Finished::SessionGone);
     }
+    let acting = match &view.acting {
+        None => None,
+        Some(chosen) => match representation::hold(services, &mut tx, chosen).await? {
+            Some(held) => Some(held),
+            None => return Ok(Finished::RepresentationOver),
+        },
+    };
     if !once(services, &mut tx, interaction).await? {
         return Ok(Finished::AlreadyDone);
     }
@@ -509,6 +533,7 @@ async fn finish(
         expires_at: if offline { family_end } else { family_end.min(session.session.expires_at) },
         ended_at: None,
         ended_reason: None,
+        organization_id: acting.as_ref().map(|held| held.organization_id),
     };
     store::grant::insert(&mut tx, &grant).await?;
     let event = GrantEvent::Issued { acr, scope: grant.scope.clone() };
@@ -517,6 +542,12 @@ async fn finish(
         audit::entry(services, event).person(person).client(client_id).session(session.session.id).grant(id),
     )
     .await?;
+    if let Some(held) = &acting {
+        let role = Word::new(held.role.as_str());
+        let event = OrganizationEvent::RepresentationUsed { organization: held.organization_id, role };
+        let entry = audit::entry(services, event).person(person).client(client_id);
+        audit::append(&mut tx, entry.session(session.session.id).grant(id)).await?;
+    }
     disclose(services, &mut tx, &grant, &release.all()).await?;
     tx.commit().await?;
     metrics::counter!("grants_issued_total").increment(1);
@@ -577,7 +608,10 @@ async fn disclose(
     grant: &store::grant::Grant,
     claims: &BTreeSet<crate::protocol::ClaimName>,
 ) -> Outcome<()> {
-    if claims.is_empty() {
+    let mut told = names(claims);
+    // For whom somebody acts says something about them, too.
+    told.extend(grant.organization_id.map(|_| "authorization_details".to_owned()));
+    if told.is_empty() {
         return Ok(());
     }
     let now = services.clock.now();
@@ -588,11 +622,11 @@ async fn disclose(
         client_id: grant.client_id.clone(),
         agreement_id: grant.agreement_id,
         grant_id: grant.id,
-        claims: names(claims),
+        claims: told.clone(),
         at: now,
     };
     store::disclosure::insert(tx, &disclosure).await?;
-    let event = GrantEvent::DisclosureMade { disclosure: id, agreement: grant.agreement_id, claims: names(claims) };
+    let event = GrantEvent::DisclosureMade { disclosure: id, agreement: grant.agreement_id, claims: told };
     let entry = audit::entry(services, event).person(grant.person_id).client(&grant.client_id).grant(grant.id);
     audit::append(tx, entry).await
 }

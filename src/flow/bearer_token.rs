@@ -1,6 +1,7 @@
 //! Access and refresh tokens that come back: at userinfo, introspection and revocation.
 
 use super::clients::KnownClient;
+use super::representation::{self, Stated};
 use super::{Outcome, Services, audit, disclosure, token};
 use crate::audit::{GrantEvent, Word};
 use crate::base::{Digest, Timestamp, sha256};
@@ -51,7 +52,12 @@ pub async fn userinfo(services: &Services, presented: &str) -> Outcome<Result<Us
     let released = disclosure::values(services, live.person_id, &claims).await?;
     let levels =
         usable.contains(scope::LEVELS).then(|| (live.identity_level.as_u8(), live.authentication_level.as_u8()));
-    let answer = Userinfo { subject: &live.subject, levels, released: &released };
+    let stated = representation::stated(services, &services.db, &live).await?;
+    if matches!(stated, Stated::Over(_)) {
+        return Ok(Err(bearer::INVALID_TOKEN));
+    }
+    let answer =
+        Userinfo { subject: &live.subject, levels, released: &released, authorization_details: stated.details() };
     Ok(Ok(match known.client.metadata.userinfo_signed_response_alg {
         None => UserinfoAnswer::Plain(Value::Object(answer.claims())),
         Some(algorithm) => {
@@ -109,6 +115,13 @@ pub async fn introspect(services: &Services, known: &KnownClient, presented: &st
         }
         let authentication = live.as_ref().map(token::authentication);
         let scope = usable(services, &access.client_id, &access.scope).await?;
+        let stated = match &live {
+            Some(grant) => representation::stated(services, &services.db, grant).await?,
+            None => Stated::Myself,
+        };
+        if matches!(stated, Stated::Over(_)) {
+            return Ok(introspection::inactive());
+        }
         return Ok(introspection::active(&introspection::ActiveToken {
             issuer: services.issuer(),
             client_id: &access.client_id,
@@ -119,6 +132,7 @@ pub async fn introspect(services: &Services, known: &KnownClient, presented: &st
             expires_at: access.expires_at,
             jti: Some(&access.jti),
             authentication: authentication.as_ref(),
+            authorization_details: stated.details(),
         }));
     }
     let now = services.clock.now();
@@ -132,6 +146,10 @@ pub async fn introspect(services: &Services, known: &KnownClient, presented: &st
     if row.used_at.is_some() || now >= row.expires_at || !introspection::may_introspect(client, &grant.client_id, &[]) {
         return Ok(introspection::inactive());
     }
+    let stated = representation::stated(services, &services.db, &grant).await?;
+    if matches!(stated, Stated::Over(_)) {
+        return Ok(introspection::inactive());
+    }
     let scope = usable(services, &grant.client_id, &ScopeSet::parse(&row.scope).unwrap_or_default()).await?;
     Ok(introspection::active(&introspection::ActiveToken {
         issuer: services.issuer(),
@@ -143,6 +161,7 @@ pub async fn introspect(services: &Services, known: &KnownClient, presented: &st
         expires_at: row.expires_at,
         jti: None,
         authentication: Some(&token::authentication(&grant)),
+        authorization_details: stated.details(),
     }))
 }
 

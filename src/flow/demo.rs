@@ -3,7 +3,7 @@
 
 use super::client_registration::{self, NewClient, Registering};
 use super::interaction::{self, Target};
-use super::{Fault, Outcome, Services, authorize, create_account, person, session, sign_in, token};
+use super::{Fault, Outcome, Services, authorize, create_account, organizations, person, session, sign_in, token};
 use crate::base::{CredentialId, GrantId, PersonId, Secret, Timestamp, sha256};
 use crate::cache::Space;
 use crate::crypto::{Expect, Totp};
@@ -140,6 +140,21 @@ pub async fn add_person(services: &Services, test: &TestPerson<'_>) -> Outcome<(
         store::totp::insert(&mut tx, &row).await?;
     }
     tx.commit().await?;
+    Ok(())
+}
+
+/// Lets a test person act for an organization, as the register names them. Without a register nothing happens: then
+/// nobody acts for anybody.
+pub async fn add_organization(services: &Services, number: &str, code: &str) -> Outcome<()> {
+    let (Ok(number), Ok(code)) = (PersonalNumber::from_exact(number), code.parse()) else {
+        return Err(Fault::Internal("a demo organization has no proper code".to_owned()));
+    };
+    let index = person::number_index(services, &number)?;
+    if let Some(who) = store::person::find_by_number_index(&services.db, &index).await?
+        && services.organizations.is_connected()
+    {
+        organizations::apply_unattended(services, who.id, &code).await?;
+    }
     Ok(())
 }
 

@@ -101,6 +101,9 @@ pub struct ConsentAnswer {
 /// One sign-in (or account creation) under way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Interaction {
+    /// For whom, as chosen on the page that asks (C7).
+    #[serde(default)]
+    pub acting: Option<super::representation::Acting>,
     /// The public handle, part of the page address.
     #[serde(skip)]
     pub id: String,
@@ -186,6 +189,7 @@ pub fn begin(services: &Services, target: Target) -> Begun {
         switched: false,
         continued: None,
         consent: None,
+        acting: None,
         passkey_offered: false,
         stepping_up: false,
         creation: None,

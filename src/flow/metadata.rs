@@ -18,6 +18,7 @@ pub fn capabilities(services: &Services) -> Capabilities {
             .filter_map(|algorithm| SigningAlgorithm::parse(algorithm.as_str()))
             .collect(),
         ui_locales: vec!["vi".to_owned(), "en".to_owned()],
+        representation: services.organizations.is_connected(),
     }
 }
 

@@ -17,6 +17,8 @@ pub enum Step {
     CannotBeMet,
     /// A session from before: show who is signed in and what goes out (C6).
     Continue,
+    /// Ask for whom the person acts, or say why they cannot (C7).
+    ForWhom,
     /// Something to agree to, or to be told of (C8).
     Consent,
     /// Offer a passkey for next time (C10).
@@ -45,6 +47,8 @@ pub struct Situation {
     pub continued: bool,
     /// The portal was visited in this session before, and did not ask to choose an account.
     pub known_here: bool,
+    /// For whom the person acts is not settled.
+    pub for_whom_open: bool,
     /// Something about the data to be sent is new.
     pub consent_needed: bool,
     /// The page that shows who continues also tells what goes out, which is enough where law is the basis.
@@ -74,6 +78,9 @@ pub fn next(situation: &Situation) -> Step {
     if !shown_who {
         return Step::Continue;
     }
+    if situation.for_whom_open {
+        return Step::ForWhom;
+    }
     if situation.consent_needed && !(situation.notice_suffices && situation.continued) {
         return Step::Consent;
     }
@@ -87,7 +94,7 @@ pub fn next(situation: &Situation) -> Step {
 pub const fn without_pages(step: &Step, data_leaves: bool) -> Option<ErrorCode> {
     match step {
         Step::SignIn => Some(ErrorCode::LoginRequired),
-        Step::StepUp(_) => Some(ErrorCode::InteractionRequired),
+        Step::StepUp(_) | Step::ForWhom => Some(ErrorCode::InteractionRequired),
         Step::ProveIdentity(_) | Step::CannotBeMet => Some(ErrorCode::UnmetAuthenticationRequirements),
         Step::Consent => Some(ErrorCode::ConsentRequired),
         // Single sign-on itself needs no page; data that the person has not seen leaving does.
@@ -109,6 +116,7 @@ mod tests {
             switched: false,
             continued: false,
             known_here: false,
+            for_whom_open: false,
             consent_needed: false,
             notice_suffices: false,
             offer_passkey: false,
@@ -153,6 +161,15 @@ mod tests {
         assert_eq!(next(&told), Step::Finish { acr: "a".into() });
         let asked = Situation { notice_suffices: false, ..told };
         assert_eq!(next(&asked), Step::Consent);
+    }
+
+    #[test]
+    fn c7_for_whom_is_asked_after_who_and_before_what() {
+        let open = Situation { for_whom_open: true, consent_needed: true, ..signed_in() };
+        assert_eq!(next(&open), Step::ForWhom);
+        assert_eq!(without_pages(&Step::ForWhom, false), Some(ErrorCode::InteractionRequired));
+        assert_eq!(next(&Situation { signed_in: false, ..open.clone() }), Step::Continue);
+        assert_eq!(next(&Situation { for_whom_open: false, ..open }), Step::Consent);
     }
 
     #[test]

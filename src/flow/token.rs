@@ -2,7 +2,8 @@
 //! the commit that allows them.
 
 use super::clients::KnownClient;
-use super::{Fault, Outcome, Services, audit, client_authentication, disclosure, keys};
+use super::representation::{self, Stated};
+use super::{Fault, Outcome, Services, audit, client_authentication, disclosure, keys, organizations};
 use crate::audit::{GrantEvent, Word};
 use crate::base::{RowId, Secret, Timestamp, random_token, sha256};
 use crate::db::Tx;
@@ -93,10 +94,11 @@ async fn redeem(services: &Services, known: &KnownClient, exchange: &CodeExchang
     }
 }
 
-async fn refresh(
+async fn rotate(
     services: &Services,
     known: &KnownClient,
     exchange: &RefreshExchange,
+    may_ask: bool,
 ) -> Outcome<Result<Value, Error>> {
     let now = services.clock.now();
     let mut tx = services.db.begin().await?;
@@ -110,6 +112,9 @@ async fn refresh(
             (Box::new(store::grant::find(&mut tx, grant_id).await?.ok_or_else(gone)?), None)
         }
     };
+    if may_ask && row.is_some() && representation::is_due(services, &mut tx, &grant).await? {
+        return Ok(Err(REPRESENTATION_DUE));
+    }
     if refused_meanwhile(services, &mut tx, &grant).await? {
         tx.commit().await?;
         return Ok(Err(rules::replayed()));
@@ -195,7 +200,39 @@ async fn note_late(
     Ok(Err(rules::unknown()))
 }
 
-/// Ends the family when its person or client may not be served any more (I5): off is off on every grant.
+/// Stands for "ask the register first": seen by [`refresh`] only.
+const REPRESENTATION_DUE: Error = Error::new(
+    crate::protocol::ErrorCode::TemporarilyUnavailable,
+    "representation_due",
+    "The register has to be asked first.",
+);
+
+/// Renews tokens. Where the register's word on a representation is due, it is asked first, with no transaction open
+/// meanwhile: the refresh token is as unused as before, and the second look counts.
+async fn refresh(
+    services: &Services,
+    known: &KnownClient,
+    exchange: &RefreshExchange,
+) -> Outcome<Result<Value, Error>> {
+    let answer = rotate(services, known, exchange, true).await?;
+    if answer != Err(REPRESENTATION_DUE) {
+        return Ok(answer);
+    }
+    if let Some(row) = store::refresh_token::find(&services.db, &exchange.token.digest()).await?
+        && let Some(grant) = store::grant::find(&services.db, row.grant_id).await?
+        && let Some(id) = grant.organization_id
+    {
+        let oldest = services.config.organizations.recheck_seconds.duration();
+        // What it answers is in the store afterwards; a register that is down leaves the last answer to judge by.
+        if let Err(reason) = organizations::confirm(services, grant.person_id, id, oldest).await? {
+            tracing::info!(reason = reason.as_str(), "a representation was not confirmed at refresh");
+        }
+    }
+    rotate(services, known, exchange, false).await
+}
+
+/// Ends the family when its person or client may not be served any more (I5), or the person may not act for the
+/// organization any more: off is off on every grant.
 async fn refused_meanwhile(services: &Services, tx: &mut Tx, grant: &Grant) -> Outcome<bool> {
     let found = store::grant::find_for_token(&mut *tx, grant.id).await?;
     let active = found.is_some_and(|found| {
@@ -203,8 +240,17 @@ async fn refused_meanwhile(services: &Services, tx: &mut Tx, grant: &Grant) -> O
     });
     if !active {
         end_family(services, tx, grant, "not_active").await?;
+        return Ok(true);
     }
-    Ok(!active)
+    match representation::stated(services, &mut *tx, grant).await? {
+        Stated::Myself | Stated::Details(_) => Ok(false),
+        Stated::Over(reason) if reason.ends_tokens() => {
+            end_family(services, tx, grant, reason.as_str()).await?;
+            Ok(true)
+        }
+        // The register is silent for too long. It may pass: nothing is consumed, and a later try can succeed.
+        Stated::Over(_) => Err(Fault::Unavailable("register of organizations")),
+    }
 }
 
 fn gone() -> Fault {
@@ -241,6 +287,11 @@ async fn tokens(
     let now = services.clock.now();
     let client = &known.client;
     let authentication = authentication(grant);
+    let stated = representation::stated(services, &services.db, grant).await?;
+    if matches!(stated, Stated::Over(_)) {
+        // It ended between the commit and here: never tokens that say the person acts for themself.
+        return Err(Fault::Unavailable("representation"));
+    }
     let lifetimes = &services.config.tokens;
     let access = AccessToken {
         issuer: services.issuer().to_owned(),
@@ -254,6 +305,7 @@ async fn tokens(
         scope: scope.clone(),
         grant: Some(grant.id),
         authentication: Some(authentication.clone()),
+        authorization_details: stated.details().cloned(),
     };
     let access_token =
         sign(services, client.access_token_algorithm().as_str(), TokenKind::AccessToken, access.claims())?;
@@ -280,10 +332,15 @@ async fn tokens(
         sid: Some(&grant.sid.to_string()),
         at_hash: Some(jwt_claims::at_hash(&access_token, algorithm)),
         released: &released,
+        authorization_details: stated.details(),
     };
     let id_token = sign(services, algorithm.as_str(), TokenKind::IdToken, id_token.claims())?;
     let mut answer = bearer(&access_token, seconds_between(now, access.expires_at), scope);
     answer.insert("id_token".to_owned(), Value::from(id_token));
+    if let Some(details) = stated.details() {
+        // RFC 9396 7.
+        answer.insert("authorization_details".to_owned(), details.clone());
+    }
     if let Some(refresh) = refresh {
         answer.insert("refresh_token".to_owned(), Value::from(refresh.expose()));
     }
@@ -316,6 +373,7 @@ fn client_credentials(
         scope: allowed.scope,
         grant: None,
         authentication: None,
+        authorization_details: None,
     };
     let token = sign(services, client.access_token_algorithm().as_str(), TokenKind::AccessToken, access.claims())?;
     Ok(Ok(Value::Object(bearer(&token, seconds_between(now, access.expires_at), &access.scope))))

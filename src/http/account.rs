@@ -39,7 +39,11 @@ pub fn router() -> Router<AppState> {
 }
 
 /// The session whose account is shown, or the way to sign in first.
-async fn open(state: &AppState, visitor: &Visitor, path: &'static str) -> Answer<Result<LiveSession, Response>> {
+pub(super) async fn open(
+    state: &AppState,
+    visitor: &Visitor,
+    path: &'static str,
+) -> Answer<Result<LiveSession, Response>> {
     match visitor.session(state).await? {
         Some(live) if account::pages_open(&state.services, &live) => {
             session::touch(&state.services, &live).await?;
@@ -52,7 +56,7 @@ async fn open(state: &AppState, visitor: &Visitor, path: &'static str) -> Answer
 }
 
 /// A form of an account page. A session that stood idle sends none: its person signs in again first.
-async fn own_form(
+pub(super) async fn own_form(
     state: &AppState,
     visitor: &Visitor,
     sent: (&HeaderMap, &Bytes),
@@ -61,7 +65,7 @@ async fn own_form(
     Ok(form.filter(|(live, _)| account::pages_open(&state.services, live)))
 }
 
-fn frame(state: &AppState, visitor: &Visitor, back: Option<&str>) -> Answer<Frame> {
+pub(super) fn frame(state: &AppState, visitor: &Visitor, back: Option<&str>) -> Answer<Frame> {
     let mut frame = visitor.frame(state);
     frame.csrf = csrf_token(state, visitor.cookie(cookies::SESSION).unwrap_or_default())?;
     frame.back = back.map(str::to_owned);
@@ -70,7 +74,7 @@ fn frame(state: &AppState, visitor: &Visitor, back: Option<&str>) -> Answer<Fram
 }
 
 /// What the last page did, told on this one: a word from a closed list in the address.
-fn notice(query: Option<&str>) -> Option<Notice> {
+pub(super) fn notice(query: Option<&str>) -> Option<Notice> {
     let query = query?;
     let (_, word) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "done")?;
     Some(match word.as_ref() {
@@ -79,6 +83,10 @@ fn notice(query: Option<&str>) -> Option<Notice> {
         "passkey-removed" => Notice::PasskeyRemoved,
         "password-changed" => Notice::PasswordChanged,
         "session-ended" => Notice::SessionEnded,
+        "organization-opened" => Notice::OrganizationOpened,
+        "organization-waits" => Notice::OrganizationWaits,
+        "organization-register-down" => Notice::OrganizationRegisterDown,
+        "organization-refused" => Notice::OrganizationRefused,
         other => Notice::OtherSessionsEnded { count: other.strip_prefix("others-")?.parse().ok()? },
     })
 }

@@ -10,6 +10,7 @@ mod form;
 mod layers;
 mod oidc;
 mod operations;
+mod organizations;
 mod problem;
 mod signin;
 mod signout;
@@ -83,6 +84,7 @@ pub fn router(state: AppState) -> Router {
         .merge(signin::router())
         .merge(create::router())
         .merge(account::router())
+        .merge(organizations::router())
         .merge(signout::router())
         .merge(assets::router())
         .merge(demo::router(state.demo.is_some()))

@@ -1,7 +1,7 @@
 //! Work in the background. Every job may run on every node: rows are claimed, so nothing is done twice for good.
 
 use crate::flow::delivery::{self, Senders};
-use crate::flow::{Outcome, Services, changes, create_account, keys};
+use crate::flow::{Outcome, Services, changes, create_account, keys, organizations};
 use crate::store;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use tokio::sync::watch;
 /// How often the outbox is looked at when nobody knocks.
 const OUTBOX_EVERY: Duration = Duration::from_millis(250);
 const CONFIRM_EVERY: Duration = Duration::from_secs(5);
+const ORGANIZATIONS_EVERY: Duration = Duration::from_secs(5);
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const KEYS_EVERY: Duration = Duration::from_secs(60);
 const BATCH: u32 = 500;
@@ -33,6 +34,16 @@ pub fn start(
         tokio::spawn(every(CONFIRM_EVERY, stop.clone(), services.clone(), "confirm", |services| async move {
             confirm_waiting(&services).await
         })),
+        tokio::spawn(every(
+            ORGANIZATIONS_EVERY,
+            stop.clone(),
+            services.clone(),
+            "organizations",
+            |services| async move {
+                organizations::recheck(&services).await?;
+                organizations::retry_waiting(&services).await
+            },
+        )),
         tokio::spawn(every(SWEEP_EVERY, stop.clone(), services.clone(), "sweep", |services| async move {
             sweep(&services).await
         })),

@@ -4,6 +4,8 @@ use crate::view::Want;
 use serde_json::{Value, json};
 
 const LEVELS: [&str; 4] = ["urn:dinhdanh:acr:1", "urn:dinhdanh:acr:2", "urn:dinhdanh:acr:3", "urn:dinhdanh:acr:4"];
+/// The provider's only type of authorization details.
+pub(super) const REPRESENTATION: &str = "urn:dinhdanh:representation";
 const LEVEL_2_ACCOUNT: [&str; 2] = ["http://eidas.europa.eu/LoA/substantial", "http://eidas.europa.eu/LoA/high"];
 
 /// The wish behind a button of the portal's home page.
@@ -13,6 +15,8 @@ pub(super) enum Ask {
     Level(AuthenticationLevel),
     /// A level 2 account, whatever it takes.
     Account2,
+    /// For an organization, where the person may act for one (RFC 9396).
+    Organization,
     /// A fresh sign-in although a session exists: `prompt=login`.
     Again,
     /// The same by age: `max_age=0`.
@@ -46,6 +50,7 @@ impl Ask {
             Want::Level2 => Self::Level(AuthenticationLevel::Two),
             Want::Level3 => Self::Level(AuthenticationLevel::Three),
             Want::Account2 => Self::Account2,
+            Want::Organization => Self::Organization,
             Want::Fresh => Self::Again,
             Want::Silent => Self::Silent,
         })
@@ -58,8 +63,13 @@ impl Ask {
             Self::Level(AuthenticationLevel::Two) => LEVELS.get(1..).unwrap_or(&[]),
             Self::Level(AuthenticationLevel::Three) => LEVELS.get(2..).unwrap_or(&[]),
             Self::Account2 => &LEVEL_2_ACCOUNT,
-            Self::Again | Self::Age0 | Self::Silent => &[],
+            Self::Organization | Self::Again | Self::Age0 | Self::Silent => &[],
         }
+    }
+
+    /// The `authorization_details` request parameter (RFC 9396 2).
+    pub(super) fn details_parameter(self) -> Option<Value> {
+        (self == Self::Organization).then(|| json!([{ "type": REPRESENTATION }]))
     }
 
     /// The `claims` request parameter that makes the `acr` essential (OpenID Connect Core 5.5.1.1).

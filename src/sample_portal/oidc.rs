@@ -1,6 +1,6 @@
 //! The portal's side of OpenID Connect: HTTP, discovery, the request, the code exchange and the checks.
 
-use super::ask::Ask;
+use super::ask::{Ask, REPRESENTATION};
 use super::failure::Failure;
 use super::logout_token as verify;
 use super::store::Flow;
@@ -98,6 +98,8 @@ pub(super) struct SignedIn {
     pub(super) auth_time: Option<i64>,
     pub(super) identity_level: Option<u8>,
     pub(super) authentication_level: Option<u8>,
+    /// The organization the person acts for, as the ID token names it; `None`: for themself.
+    pub(super) acting_for: Option<String>,
     /// What userinfo says.
     pub(super) claims: Value,
     /// The `grant` claim of the access token, under which the demo shows what happened. A real portal treats an
@@ -276,11 +278,14 @@ impl Portal {
         if let Some(claims) = ask.claims_parameter() {
             request = request.add_extra_param("claims", claims.to_string());
         }
+        if let Some(details) = ask.details_parameter() {
+            request = request.add_extra_param("authorization_details", details.to_string());
+        }
         match ask {
             Ask::Again => request = request.add_prompt(CoreAuthPrompt::Login),
             Ask::Age0 => request = request.set_max_age(Duration::ZERO),
             Ask::Silent => request = request.add_prompt(CoreAuthPrompt::None),
-            Ask::Level(_) | Ask::Account2 => {}
+            Ask::Level(_) | Ask::Account2 | Ask::Organization => {}
         }
         if let Some(hint) = login_hint {
             request = request.add_extra_param("login_hint", hint);
@@ -433,6 +438,15 @@ fn userinfo_kind(error: &openidconnect::UserInfoError<HttpError>) -> &'static st
     }
 }
 
+/// Name, code and role of a representation among authorization details. `sub` stays the person: a portal keeps both.
+fn acting_for(details: &Value) -> Option<String> {
+    let detail = details.as_array()?.iter().find(|detail| detail.get("type") == Some(&REPRESENTATION.into()))?;
+    let of = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    let organization = detail.get("organization")?;
+    let role = of(detail, "title").or_else(|| of(detail, "role"))?;
+    Some(format!("{} ({}) · {role}", of(organization, "name")?, of(organization, "code")?))
+}
+
 fn signed_in(claims: &MoreIdClaims, userinfo: Value, access: ShownToken, id_token: &PortalIdToken) -> SignedIn {
     let more = claims.additional_claims();
     let grant = access.payload.get("grant").and_then(Value::as_str).map(str::to_owned);
@@ -446,6 +460,7 @@ fn signed_in(claims: &MoreIdClaims, userinfo: Value, access: ShownToken, id_toke
         auth_time: claims.auth_time().map(|at| at.timestamp()),
         identity_level: more.identity_level,
         authentication_level: more.authentication_level,
+        acting_for: more.others.get("authorization_details").and_then(acting_for),
         claims: userinfo,
         grant,
         tokens: vec![shown_id_token, access],

@@ -58,7 +58,7 @@ impl Pages<'_> {
         let page = PortalSignedIn {
             frame: self.frame("/", csrf),
             person: name.to_owned(),
-            acting_for: None,
+            acting_for: person.acting_for.clone(),
             acr: person.acr.clone().unwrap_or_default(),
             identity_level: person.identity_level.unwrap_or(0),
             authentication_level: person.authentication_level.unwrap_or(0),

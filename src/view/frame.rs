@@ -80,6 +80,13 @@ pub enum ErrorText {
     DeviceNameMissing,
     /// A name over 40 characters.
     DeviceNameLong,
+    /// Neither a tax code nor an agency code.
+    OrganizationCodeFormat,
+    /// No such organization, or the person does not represent it.
+    OrganizationNoMatch {
+        /// Tries left before a pause.
+        tries_left: u32,
+    },
     /// The browser could not make a passkey.
     PasskeyNotMade,
     /// This device already has a passkey of the account.
@@ -93,6 +100,9 @@ impl ErrorText {
             Self::CodeWrong { tries_left } => return locale.t1("error-code-wrong", "left", tries_left),
             Self::RecoveryWrong { tries_left } => return locale.t1("error-recovery-wrong", "left", tries_left),
             Self::PasswordWrong { tries_left } => return locale.t1("error-password-wrong", "left", tries_left),
+            Self::OrganizationNoMatch { tries_left } => {
+                return locale.t1("error-organization-no-match", "left", tries_left);
+            }
             Self::PasswordShort { least } => return locale.t1("error-password-short", "least", least),
             Self::PasswordLong { most } => return locale.t1("error-password-long", "most", most),
             Self::ResendTooSoon { from } => {
@@ -115,6 +125,7 @@ impl ErrorText {
             Self::BirthDateFuture => "error-birth-date-future",
             Self::DeviceNameMissing => "error-device-name-missing",
             Self::DeviceNameLong => "error-device-name-long",
+            Self::OrganizationCodeFormat => "error-organization-code-format",
             Self::PasskeyNotMade => "error-passkey-not-made",
             Self::PasskeyAlreadyHere => "error-passkey-already-here",
         };
@@ -153,6 +164,14 @@ pub enum Notice {
         /// How many.
         count: usize,
     },
+    /// An organization's account opened.
+    OrganizationOpened,
+    /// An application or agreement was taken; others still have to agree.
+    OrganizationWaits,
+    /// An application waits for the register.
+    OrganizationRegisterDown,
+    /// A refusal was taken.
+    OrganizationRefused,
     /// The test inbox was emptied.
     InboxCleared,
     /// The chosen account change waits until the new passkey's first day is over.
@@ -175,10 +194,23 @@ impl Notice {
             Self::PasswordChanged => "notice-password-changed",
             Self::RecoveryCodesRenewed => "notice-recovery-codes-renewed",
             Self::SessionEnded => "notice-session-ended",
+            Self::OrganizationOpened => "notice-organization-opened",
+            Self::OrganizationWaits => "notice-organization-waits",
+            Self::OrganizationRegisterDown => "notice-organization-register-down",
+            Self::OrganizationRefused => "notice-organization-refused",
             Self::InboxCleared => "notice-inbox-cleared",
         };
         locale.t(key)
     }
+}
+
+/// For whom the person acts, on every page until the end of the sign-in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActingBar {
+    /// The organization's name.
+    pub name: String,
+    /// Where the choice is made again.
+    pub change: String,
 }
 
 /// The part every page shares.
@@ -204,6 +236,8 @@ pub struct Frame {
     pub csrf: String,
     /// The portal a sign-in is for.
     pub portal: Option<PortalBox>,
+    /// For whom the person acts, when not for themself.
+    pub acting: Option<ActingBar>,
     /// Where the back link leads.
     pub back: Option<String>,
     /// Action of the form "Quay lại {portal}", such as `/signin/{f}/cancel`.
@@ -236,6 +270,7 @@ impl Frame {
             test_environment: false,
             csrf: String::new(),
             portal: None,
+            acting: None,
             back: None,
             cancel: None,
             larger_text: false,

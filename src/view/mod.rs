@@ -12,6 +12,7 @@ mod help;
 mod locale;
 pub mod messages;
 mod moment;
+mod organizations;
 mod passkey;
 mod portal;
 mod problem;
@@ -26,9 +27,10 @@ pub use account::*;
 pub use consent::*;
 pub use create::*;
 pub use demo::*;
-pub use frame::{ErrorText, FieldError, Frame, Notice, PortalBox};
+pub use frame::{ActingBar, ErrorText, FieldError, Frame, Notice, PortalBox};
 pub use help::*;
 pub use locale::Locale;
+pub use organizations::*;
 pub use passkey::{CreatePasskeyForm, SignInPasskeyForm};
 pub use portal::*;
 pub use problem::*;
@@ -167,6 +169,10 @@ pages![
     RenewRecoveryCodes,
     NewRecoveryCodes,
     Sessions,
+    ForWhom,
+    Organizations,
+    AddOrganization,
+    OrganizationPage,
     StartPage,
     TestInbox,
     WhatHappened,

@@ -64,6 +64,8 @@ pub enum Want {
     Level3,
     /// A level 2 account, essential.
     Account2,
+    /// For an organization, if the person may act for one.
+    Organization,
     /// A fresh sign-in (`prompt=login`).
     Fresh,
     /// Without showing a page (`prompt=none`).
@@ -72,7 +74,8 @@ pub enum Want {
 
 impl Want {
     /// Every wish.
-    pub const ALL: [Self; 6] = [Self::Level1, Self::Level2, Self::Level3, Self::Account2, Self::Fresh, Self::Silent];
+    pub const ALL: [Self; 7] =
+        [Self::Level1, Self::Level2, Self::Level3, Self::Account2, Self::Organization, Self::Fresh, Self::Silent];
 
     /// The value in `?want=`.
     pub const fn value(self) -> &'static str {
@@ -81,6 +84,7 @@ impl Want {
             Self::Level2 => "level2",
             Self::Level3 => "level3",
             Self::Account2 => "account2",
+            Self::Organization => "organization",
             Self::Fresh => "fresh",
             Self::Silent => "silent",
         }
@@ -129,7 +133,7 @@ pub struct PortalHome {
 portal_page!(PortalHome, "portal-home", samples::portal_home);
 
 impl PortalHome {
-    fn wants(&self) -> [Want; 6] {
+    fn wants(&self) -> [Want; 7] {
         Want::ALL
     }
 }
@@ -162,7 +166,7 @@ pub struct PortalSignedIn {
 portal_page!(PortalSignedIn, "portal-signed-in", samples::portal_signed_in);
 
 impl PortalSignedIn {
-    fn wants(&self) -> [Want; 6] {
+    fn wants(&self) -> [Want; 7] {
         Want::ALL
     }
 }

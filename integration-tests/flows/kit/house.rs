@@ -15,7 +15,8 @@ use dinhdanh::identity::{
 };
 use dinhdanh::notify::{MessageSender, OutgoingMessage, SendError};
 use dinhdanh::registers::{
-    FakePopulationRegister, PopulationAnswer, PopulationQuery, PopulationRegister, RegisterError,
+    FakeOrganizationRegister, FakePopulationRegister, PopulationAnswer, PopulationQuery, PopulationRegister,
+    RegisterError,
 };
 use dinhdanh::{http, store};
 use std::path::PathBuf;
@@ -119,6 +120,7 @@ pub struct House {
     pub services: Arc<Services>,
     pub clock: Arc<FrozenClock>,
     pub register: Arc<Desk>,
+    pub organizations: Arc<FakeOrganizationRegister>,
     pub router: Router,
     places: Arc<tokio::sync::Semaphore>,
     pub messages: Arc<Captured>,
@@ -182,7 +184,13 @@ impl House {
         config: Config,
     ) -> Self {
         let entropy = Arc::new(SeededEntropy::new(SEED.fetch_add(1, Ordering::Relaxed)));
-        let surroundings = Surroundings { clock: clock.clone(), entropy, population: Some(register.clone()) };
+        let organizations = Arc::new(FakeOrganizationRegister::at(clock.clone()));
+        let surroundings = Surroundings {
+            clock: clock.clone(),
+            entropy,
+            population: Some(register.clone()),
+            organizations: Some(organizations.clone()),
+        };
         let services = app::build(config, db, &kek, surroundings).await.map_err(|error| error.what).unwrap();
         let messages = Arc::new(Captured::default());
         let mut senders = app::senders(&services).map_err(|error| error.what).unwrap();
@@ -192,7 +200,7 @@ impl House {
         let state = app::state(services.clone(), None);
         let places = state.places.clone();
         let router = http::router(state);
-        Self { services, clock, register, router, places, messages, senders, kek, folder: None }
+        Self { services, clock, register, organizations, router, places, messages, senders, kek, folder: None }
     }
 
     pub fn browser(&self) -> Browser {
@@ -211,15 +219,20 @@ impl House {
 
     /// Gives a citizen an account with phone and password, at identity level 1.
     pub async fn with(&self, citizen: &Citizen) -> PersonId {
-        self.with_ways(citizen, true).await
+        self.with_ways(citizen, true, IdentityLevel::One).await
     }
 
     /// The same with nothing but a phone.
     pub async fn with_phone(&self, citizen: &Citizen) -> PersonId {
-        self.with_ways(citizen, false).await
+        self.with_ways(citizen, false, IdentityLevel::One).await
     }
 
-    async fn with_ways(&self, citizen: &Citizen, more: bool) -> PersonId {
+    /// With phone, password and authenticator app, at another identity level.
+    pub async fn with_level(&self, citizen: &Citizen, identity_level: IdentityLevel) -> PersonId {
+        self.with_ways(citizen, true, identity_level).await
+    }
+
+    async fn with_ways(&self, citizen: &Citizen, more: bool, identity_level: IdentityLevel) -> PersonId {
         let record = citizen.record();
         let test = demo::TestPerson {
             key: citizen.key,
@@ -228,7 +241,7 @@ impl House {
             birth_date: record.birth_date,
             gender: Gender::Female,
             phone: &PhoneNumber::parse(citizen.phone).unwrap(),
-            identity_level: IdentityLevel::One,
+            identity_level,
             locked: false,
             language: "en",
             password: more,

@@ -72,6 +72,7 @@ pub(super) async fn continue_session(Posted { state, visitor, mut flow, form, ..
             flow.interaction.proofs.clear();
             flow.interaction.consent = None;
             flow.interaction.continued = None;
+            flow.interaction.acting = None;
         }
         "cancel" => {
             let advance = authorize::refuse(&state.services, &flow.interaction, Error::ACCESS_DENIED).await?;

@@ -7,9 +7,9 @@ use super::super::layers::{FormTargets, TellsOrigin};
 use super::super::problem::{Answer, Problem, WayBack, show};
 use super::super::visitor::{Visitor, csrf_holds, csrf_token};
 use crate::flow::interaction::{self, Begun, Interaction};
-use crate::flow::{clients, metadata};
+use crate::flow::{clients, metadata, organizations};
 use crate::protocol::response::{AuthorizeResponse, Delivery};
-use crate::view::{self, Frame, PortalBox, ProblemReason, Return};
+use crate::view::{self, ActingBar, Frame, PortalBox, ProblemReason, Return};
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -140,8 +140,22 @@ impl Flow {
             let host = host_of(request.redirect.as_str());
             frame.portal = Some(PortalBox { name, host });
             frame.cancel = Some(format!("/signin/{}/cancel", self.interaction.id));
+            frame.acting = self.acting(state, visitor).await?;
         }
         Ok(frame)
+    }
+
+    /// For whom the person chose to act, in the session of who chose it and nobody else's.
+    async fn acting(&self, state: &AppState, visitor: &Visitor) -> Answer<Option<ActingBar>> {
+        let Some((chosen, id)) = self.interaction.acting.and_then(|acting| Some((acting, acting.organization?))) else {
+            return Ok(None);
+        };
+        let Some(live) = visitor.session(state).await?.filter(|live| live.session.person_id == chosen.person) else {
+            return Ok(None);
+        };
+        let looked = organizations::look(&state.services, live.session.person_id, id).await?;
+        Ok(looked
+            .map(|(found, _)| ActingBar { name: found.name.clone(), change: format!("/signin/{}/for", self.id()) }))
     }
 
     /// A page of this flow. Its forms may end at the portal, which the page's policy has to name.

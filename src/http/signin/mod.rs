@@ -2,6 +2,7 @@
 
 mod consent;
 mod flow;
+mod for_whom;
 mod identify;
 mod passkey;
 mod proofs;
@@ -45,6 +46,7 @@ pub fn router() -> Router<AppState> {
         .route("/signin/{flow}/passkey", form(passkey::passkey_answer))
         .route("/signin/{flow}/passkey-failed", page(passkey::passkey_failed_page).merge(form(passkey::passkey_failed)))
         .route("/signin/{flow}/continue", page(consent::continue_page).merge(form(consent::continue_session)))
+        .route("/signin/{flow}/for", page(for_whom::for_whom_page).merge(form(for_whom::for_whom)))
         .route("/signin/{flow}/consent", page(consent::consent_page).merge(form(consent::consent)))
         .route("/signin/{flow}/step-up", page(step_up::step_up_page).merge(form(step_up::step_up)))
         .route("/signin/{flow}/offer-passkey", page(passkey::offer_page).merge(form(passkey::offer_answer)))
@@ -91,6 +93,7 @@ fn go(state: &AppState, visitor: &Visitor, flow: &Flow, advance: Advance) -> Ans
             Step::SignIn | Step::Finish { .. } => "",
             Step::StepUp(_) | Step::ProveIdentity(_) | Step::CannotBeMet => "/step-up",
             Step::Continue => "/continue",
+            Step::ForWhom => "/for",
             Step::Consent => "/consent",
             Step::OfferPasskey => "/offer-passkey",
         }),

@@ -1,0 +1,459 @@
+//! Acting for organizations: applying with the consent of co-representatives, the choice at sign-in, what tokens say, and
+//! how a change in the register ends it.
+
+use crate::kit::{Browser, Citizen, HOA, House, MINH, Page, Portal, claims_of, days, minutes, seconds};
+use dinhdanh::flow::organizations;
+use dinhdanh::identity::{
+    IdentityLevel, NamedRepresentative, OrganizationCode, OrganizationRecord, OrganizationStatus, RepresentationRole,
+};
+use dinhdanh::registers::{Defect, Mismatch, Outage, RegisterError};
+use serde_json::{Value, json};
+
+const SAO_MAI: &str = "0199999511";
+const HOA_SEN: &str = "0199999536";
+const AGENCY: &str = "H99.01";
+const DETAIL: (&str, &str) = ("authorization_details", r#"[{"type":"urn:dinhdanh:representation"}]"#);
+const DEMAND: (&str, &str) = ("authorization_details", r#"[{"type":"urn:dinhdanh:representation","required":true}]"#);
+
+fn record(code: &str, name: &str, people: &[&Citizen]) -> OrganizationRecord {
+    let representatives = people.iter().map(|person| NamedRepresentative {
+        number: person.record().number,
+        full_name: person.record().full_name,
+        role: RepresentationRole::LegalRepresentative,
+        title: Some("Giám đốc".to_owned()),
+    });
+    OrganizationRecord {
+        code: OrganizationCode::parse(code).unwrap(),
+        name: name.to_owned(),
+        status: OrganizationStatus::Active,
+        representatives: representatives.collect(),
+    }
+}
+
+fn sao_mai() -> OrganizationRecord {
+    record(SAO_MAI, "Công ty TNHH Sao Mai", &[&MINH])
+}
+
+/// A provider whose registers know three organizations, and two people proven in person.
+async fn house() -> House {
+    let house = House::new().await;
+    house.with_level(&MINH, IdentityLevel::Two).await;
+    house.with_level(&HOA, IdentityLevel::Two).await;
+    house.organizations.put(sao_mai());
+    house.organizations.put(record(HOA_SEN, "Công ty Cổ phần Hoa Sen", &[&MINH, &HOA]));
+    house.organizations.put(record(AGENCY, "Trung tâm hành chính công", &[&HOA]));
+    house
+}
+
+async fn portal(house: &House, policy: &str) -> Portal {
+    Portal::with(house, "dvc", json!({ "representation": policy })).await
+}
+
+/// Signs in to the page of organizations, strongly.
+async fn account(house: &House, citizen: &Citizen) -> (Browser, Page) {
+    let mut browser = house.browser();
+    let page = browser.open("/account/organizations/add").await;
+    let page = house.sign_in_twice(&mut browser, &page, citizen).await;
+    page.at("/account/organizations/add").is(200);
+    (browser, page)
+}
+
+async fn add(house: &House, citizen: &Citizen, code: &str) -> (Browser, Page) {
+    let (mut browser, page) = account(house, citizen).await;
+    let page = browser.submit(&page, "/add", &[("code", code)]).await;
+    (browser, page)
+}
+
+/// Signs Minh in to the portal, up to the page that asks for whom.
+async fn asked(house: &House, portal: &Portal, over: &[(&str, &str)]) -> (Browser, Page) {
+    let mut browser = house.browser();
+    let page = portal.ask(&mut browser, over).await;
+    let page = house.sign_in(&mut browser, &page, &MINH).await;
+    (browser, page)
+}
+
+/// Acts for the first organization on the page.
+async fn act(browser: &mut Browser, page: &Page) -> Page {
+    let id = option(page);
+    browser.submit(page, "/for", &[("for", &id)]).await
+}
+
+/// The first organization that can be chosen.
+fn option(page: &Page) -> String {
+    let values = page.body.split("name=\"for\" value=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    values.into_iter().find(|value| *value != "self").expect("no organization to choose").to_owned()
+}
+
+async fn acting_tokens(house: &House, portal: &Portal) -> Value {
+    let (mut browser, page) = asked(house, portal, &[DETAIL, ("scope", "openid offline_access")]).await;
+    page.at("/for");
+    let answer = act(&mut browser, &page).await;
+    portal.tokens(house, &answer).await
+}
+
+#[tokio::test]
+async fn the_only_representative_opens_an_account_and_tokens_say_for_whom() {
+    let house = house().await;
+    let (_, page) = add(&house, &MINH, " 0199 999 511").await;
+    page.at("?done=organization-opened")
+        .has("Công ty TNHH Sao Mai")
+        .has("In use")
+        .has("The organization&#39;s account is open");
+    house.after(minutes(1));
+    let portal = portal(&house, "allowed").await;
+    let (mut browser, page) = asked(&house, &portal, &[DETAIL]).await;
+    page.at("/for").has("Who are you doing this for?").has("For myself: Trần Văn Minh").has(SAO_MAI);
+    page.lacks(" checked");
+    let answer = act(&mut browser, &page).await;
+    let tokens = portal.tokens(&house, &answer).await;
+    let details = &tokens["authorization_details"];
+    assert_eq!(details[0]["type"], "urn:dinhdanh:representation");
+    assert_eq!(details[0]["organization"]["code"], SAO_MAI);
+    assert_eq!(details[0]["organization"]["code_type"], "tax_code");
+    assert_eq!((&details[0]["role"], &details[0]["title"]), (&json!("legal_representative"), &json!("Giám đốc")));
+    assert!(details[0]["as_of"].is_i64() && details[0]["evidence"]["exchange"].is_string());
+    let id_token = claims_of(&tokens["id_token"]);
+    let access = claims_of(&tokens["access_token"]);
+    let userinfo = portal.userinfo(&house, &tokens["access_token"]).await.1;
+    let (_, introspected) =
+        portal.call(&house, "/introspect", &[("token", tokens["access_token"].as_str().unwrap())]).await;
+    for said in [&id_token, &access, &userinfo, &introspected] {
+        assert_eq!(&said["authorization_details"], details, "{said}");
+        assert_eq!(said["sub"], details[0]["actor"]["sub"]);
+    }
+    // The person is the same with and without: `sub` stays the person.
+    let (mut browser, page) = asked(&house, &portal, &[DETAIL]).await;
+    let answer = browser.submit(&page, "/for", &[("for", "self")]).await;
+    let own = portal.tokens(&house, &answer).await;
+    assert!(own.get("authorization_details").is_none());
+    let own = claims_of(&own["id_token"]);
+    assert!(own.get("authorization_details").is_none() && own["sub"] == id_token["sub"]);
+}
+
+#[tokio::test]
+async fn co_representatives_must_agree_and_a_no_is_a_no() {
+    let house = house().await;
+    let (mut minh, page) = add(&house, &MINH, HOA_SEN).await;
+    page.has("Waiting for others to agree");
+    let portal = portal(&house, "allowed").await;
+    portal.ask(&mut minh, &[DETAIL]).await;
+    house.after(minutes(1));
+    let (mut hoa, _) = account(&house, &HOA).await;
+    let page = hoa.open("/account/organizations").await;
+    page.has("Waiting for you to agree").lacks("Sao Mai");
+    let link = page.body.split("href=\"/account/organizations/").find(|rest| rest.starts_with('0')).unwrap();
+    let path = format!("/account/organizations/{}", link.split('"').next().unwrap());
+    let page = hoa.open(&path).await;
+    page.has("Trần Văn Minh").has("no answer yet").has("agreed");
+    let page = hoa.submit(&page, &path, &[("action", "refuse")]).await;
+    page.at("?done=organization-refused").has("Somebody did not agree");
+    // It is decided: another word changes nothing.
+    let again = hoa.open(&path).await;
+    hoa.press(&again, "/logout", &[]).await;
+    // A new application starts again from nothing.
+    house.after(minutes(1));
+    let (_, page) = add(&house, &HOA, HOA_SEN).await;
+    page.has("Waiting for others to agree");
+    house.after(minutes(1));
+    let (mut minh, _) = account(&house, &MINH).await;
+    let page = minh.open(&path).await;
+    let page = minh.submit(&page, &path, &[("action", "agree")]).await;
+    page.at("?done=organization-opened").has("In use");
+}
+
+#[tokio::test]
+async fn another_persons_organization_is_not_told_from_none_and_tries_are_few() {
+    let house = house().await;
+    let (mut browser, page) = account(&house, &HOA).await;
+    for (code, left) in [(SAO_MAI, 3), ("0199999014", 2), ("H11", 1)] {
+        let page = browser.submit(&page, "/add", &[("code", code)]).await;
+        page.is(422).has("No organization with this code was found").has(&format!("{left} tries left"));
+    }
+    browser.submit(&page, "/add", &[("code", "12")]).await.is(422).has("not the form of a tax code");
+    browser.submit(&page, "/add", &[("code", SAO_MAI)]).await.is(422);
+    let page = browser.submit(&page, "/add", &[("code", AGENCY)]).await;
+    page.is(422).has("You have tried many times");
+}
+
+#[tokio::test]
+async fn an_agency_and_a_dependent_unit_are_opened_by_their_codes() {
+    let house = house().await;
+    house.organizations.put(record("0199999511-001", "Chi nhánh Sao Mai", &[&MINH]));
+    let (_, page) = add(&house, &HOA, "h99.01").await;
+    page.has("Trung tâm hành chính công").has("In use");
+    house.after(minutes(1));
+    let (_, page) = add(&house, &MINH, "0199999511001").await;
+    page.has("Chi nhánh Sao Mai").has("0199999511-001");
+}
+
+#[tokio::test]
+async fn a_level_1_account_cannot_apply_and_a_suspended_company_is_not_taken() {
+    let house = House::new().await;
+    house.with(&MINH).await;
+    house.organizations.put(sao_mai());
+    let mut browser = house.browser();
+    let page = browser.open("/account/organizations").await;
+    let page = house.sign_in(&mut browser, &page, &MINH).await;
+    page.at("/account/organizations").has("You need a level 2 account").lacks("/account/organizations/add");
+    let page = browser.press(&page, "/account/organizations/add", &[("code", SAO_MAI)]).await;
+    page.lacks("In use");
+    assert_eq!(house.organizations.calls(), 0);
+
+    let house = self::house().await;
+    house.organizations.put(OrganizationRecord { status: OrganizationStatus::Suspended, ..sao_mai() });
+    let (_, page) = add(&house, &MINH, SAO_MAI).await;
+    page.is(422).has("Suspended").has("Nobody can act for this organization now");
+}
+
+#[tokio::test]
+async fn x5_a_silent_register_keeps_the_application_and_says_so() {
+    let house = house().await;
+    house.organizations.always(Some(RegisterError::unavailable(Outage::Unreachable)));
+    let (mut browser, page) = add(&house, &MINH, SAO_MAI).await;
+    page.at("?done=organization-register-down").has("The register has not answered since").lacks("Sao Mai");
+    house.after(minutes(1));
+    organizations::retry_waiting(&house.services).await.unwrap();
+    browser.open("/account/organizations").await.lacks("Sao Mai");
+    house.organizations.always(None);
+    house.after(minutes(1));
+    organizations::retry_waiting(&house.services).await.unwrap();
+    browser.open("/account/organizations").await.has("Sao Mai").has("In use").lacks("has not answered since");
+}
+
+#[tokio::test]
+async fn o10_an_answer_for_another_or_half_an_answer_gives_nothing() {
+    for wrong in [
+        RegisterError::WrongAnswer(Mismatch::Organization),
+        RegisterError::WrongAnswer(Mismatch::Number),
+        RegisterError::Malformed(Defect::Record),
+        RegisterError::TimedOut,
+    ] {
+        let house = house().await;
+        house.organizations.always(Some(wrong));
+        let (mut browser, page) = add(&house, &MINH, SAO_MAI).await;
+        page.lacks("Sao Mai").lacks("In use");
+        let portal = portal(&house, "allowed").await;
+        let answer = portal.ask(&mut browser, &[DETAIL]).await;
+        let answer = if answer.path.ends_with("/continue") {
+            browser.submit(&answer, "/continue", &[("action", "continue")]).await
+        } else {
+            answer
+        };
+        let tokens = portal.tokens(&house, &answer).await;
+        assert!(tokens.get("authorization_details").is_none(), "{wrong:?}: {tokens}");
+    }
+}
+
+#[tokio::test]
+async fn c7_one_option_is_skipped_and_a_demand_without_one_is_told() {
+    let house = house().await;
+    let portal = portal(&house, "allowed").await;
+    // Nothing to choose: straight back, for oneself.
+    let (_, answer) = asked(&house, &portal, &[DETAIL]).await;
+    answer.code();
+    // Demanded, and no organization: a page says so, and the portal hears an honest no.
+    let (mut browser, page) = asked(&house, &portal, &[DEMAND]).await;
+    page.at("/for").has("You cannot act for an organization yet");
+    assert_eq!(browser.submit(&page, "/cancel", &[("action", "cancel")]).await.error(), "access_denied");
+    // Demanded, and one organization: taken without a question.
+    house.after(minutes(1));
+    add(&house, &MINH, SAO_MAI).await;
+    house.after(minutes(1));
+    let (_, answer) = asked(&house, &portal, &[DEMAND]).await;
+    let tokens = portal.tokens(&house, &answer).await;
+    assert_eq!(tokens["authorization_details"][0]["organization"]["code"], SAO_MAI);
+    // Another organization than the one meant is no answer.
+    let other = r#"[{"type":"urn:dinhdanh:representation","required":true,"organization":"0199999536"}]"#;
+    let (_, page) = asked(&house, &portal, &[("authorization_details", other)]).await;
+    page.at("/for").lacks(SAO_MAI);
+}
+
+#[tokio::test]
+async fn a_portal_may_refuse_allow_or_demand() {
+    let house = house().await;
+    add(&house, &MINH, SAO_MAI).await;
+    let mut browser = house.browser();
+    let refusing = Portal::new(&house, "plain").await;
+    assert_eq!(refusing.ask(&mut browser, &[DETAIL]).await.error(), "invalid_authorization_details");
+    let allowing = portal(&house, "allowed").await;
+    let unknown = ("authorization_details", r#"[{"type":"payment_initiation"}]"#);
+    assert_eq!(allowing.ask(&mut browser, &[unknown]).await.error(), "invalid_authorization_details");
+    let (status, answer) = allowing.call(&house, "/token", &[("grant_type", "client_credentials"), DETAIL]).await;
+    assert_eq!((status, &answer["error"]), (400, &json!("invalid_authorization_details")));
+    let demanding = Portal::with(&house, "firms", json!({ "representation": "required" })).await;
+    house.after(minutes(1));
+    let (mut browser, answer) = asked(&house, &demanding, &[]).await;
+    let tokens = demanding.tokens(&house, &answer).await;
+    assert_eq!(tokens["authorization_details"][0]["organization"]["code"], SAO_MAI);
+    // `self` sent by hand is no choice there.
+    add(&house, &MINH, "0199999536").await;
+    house.organizations.put(record("0199999511-001", "Chi nhánh", &[&MINH]));
+    house.after(minutes(1));
+    add(&house, &MINH, "0199999511-001").await;
+    house.after(minutes(1));
+    let page = demanding.ask(&mut browser, &[]).await;
+    page.at("/for").lacks("For myself");
+    browser.press(&page, &format!("/signin/{}/for", page.flow()), &[("for", "self")]).await.at("/for");
+    let discovery = browser.fetch("/.well-known/openid-configuration").await;
+    discovery.has("\"authorization_details_types_supported\":[\"urn:dinhdanh:representation\"]");
+}
+
+#[tokio::test]
+async fn prompt_none_never_acts_for_anybody() {
+    let house = house().await;
+    add(&house, &MINH, SAO_MAI).await;
+    house.after(minutes(1));
+    let portal = portal(&house, "allowed").await;
+    let (mut browser, page) = asked(&house, &portal, &[DETAIL]).await;
+    act(&mut browser, &page).await.code();
+    let none = ("prompt", "none");
+    assert_eq!(portal.ask(&mut browser, &[DETAIL, none]).await.error(), "interaction_required");
+    assert_eq!(portal.ask(&mut browser, &[DEMAND, none]).await.error(), "interaction_required");
+    let answer = portal.ask(&mut browser, &[none]).await;
+    assert!(portal.tokens(&house, &answer).await.get("authorization_details").is_none());
+    // The last choice is never taken over.
+    portal.ask(&mut browser, &[DETAIL]).await.at("/for");
+}
+
+#[tokio::test]
+async fn c7_a_silent_register_leaves_oneself_and_sends_nothing_old() {
+    let house = house().await;
+    add(&house, &MINH, SAO_MAI).await;
+    house.after(minutes(6));
+    house.organizations.always(Some(RegisterError::TimedOut));
+    let portal = portal(&house, "allowed").await;
+    let (mut browser, page) = asked(&house, &portal, &[DETAIL]).await;
+    page.at("/for").has("You can still act for yourself").has("Could not be confirmed");
+    let answer = browser.submit(&page, "/for", &[("for", "self")]).await;
+    assert!(portal.tokens(&house, &answer).await.get("authorization_details").is_none());
+    let (mut browser, page) = asked(&house, &portal, &[DEMAND]).await;
+    page.at("/for").has("does not answer").has("Try again").lacks("still act for yourself");
+    house.organizations.always(None);
+    let page = browser.open(&page.path).await;
+    act(&mut browser, &page).await.code();
+}
+
+#[tokio::test]
+async fn a_change_in_the_middle_of_a_flow_ends_in_a_clear_page_with_nothing_half_done() {
+    let house = house().await;
+    add(&house, &MINH, SAO_MAI).await;
+    let portal = portal(&house, "allowed").await;
+    for (gone, told) in [
+        (record(SAO_MAI, "Công ty TNHH Sao Mai", &[&HOA]), "Your earlier choice cannot be used any more"),
+        (OrganizationRecord { status: OrganizationStatus::Dissolved, ..sao_mai() }, "Your earlier choice"),
+    ] {
+        house.after(minutes(1));
+        let (mut browser, page) = asked(&house, &portal, &[DETAIL]).await;
+        page.at("/for");
+        let id = option(&page);
+        house.organizations.put(gone);
+        // The page stood open for longer than the register's word is good for.
+        house.after(minutes(6));
+        let page = browser.submit(&page, "/for", &[("for", &id)]).await;
+        page.at("/for").is(200).has(told);
+        let acting = "SELECT COUNT(*) FROM authorization_grant WHERE organization_id IS NOT NULL";
+        let count: i64 = house.services.db.query(acting).scalar().await.unwrap();
+        assert_eq!(count, 0);
+        let answer = browser.submit(&page, "/for", &[("for", "self")]).await;
+        assert!(portal.tokens(&house, &answer).await.get("authorization_details").is_none());
+        // Back to how it was, for the next round.
+        house.organizations.put(sao_mai());
+        house.after(minutes(6));
+        add(&house, &MINH, SAO_MAI).await;
+    }
+}
+
+#[tokio::test]
+async fn suspension_dissolution_and_a_lost_role_end_what_rests_on_them() {
+    let over: [OrganizationRecord; 3] = [
+        OrganizationRecord { status: OrganizationStatus::Suspended, ..sao_mai() },
+        OrganizationRecord { status: OrganizationStatus::Dissolved, ..sao_mai() },
+        record(SAO_MAI, "Công ty TNHH Sao Mai", &[&HOA]),
+    ];
+    for gone in over {
+        let house = house().await;
+        add(&house, &MINH, SAO_MAI).await;
+        house.after(minutes(1));
+        let portal = portal(&house, "allowed").await;
+        let tokens = acting_tokens(&house, &portal).await;
+        let (access, refresh) = (&tokens["access_token"], &tokens["refresh_token"]);
+        assert!(portal.is_active(&house, access).await);
+        house.organizations.put(gone);
+        house.after(seconds(301));
+        organizations::recheck(&house.services).await.unwrap();
+        assert!(!portal.is_active(&house, access).await && !portal.is_active(&house, refresh).await);
+        assert_eq!(portal.userinfo(&house, access).await.0, 401);
+        let (status, answer) = portal.refresh(&house, refresh, None).await;
+        assert_eq!((status, &answer["error"]), (400, &json!("invalid_grant")));
+    }
+}
+
+#[tokio::test]
+async fn refresh_keeps_it_asks_again_and_feels_a_change_without_any_job() {
+    let house = house().await;
+    add(&house, &MINH, SAO_MAI).await;
+    house.after(minutes(1));
+    let portal = portal(&house, "allowed").await;
+    let tokens = acting_tokens(&house, &portal).await;
+    let calls = house.organizations.calls();
+    house.after(minutes(10));
+    let (status, renewed) = portal.refresh(&house, &tokens["refresh_token"], None).await;
+    assert_eq!((status, house.organizations.calls()), (200, calls + 1), "{renewed}");
+    let (was, is) = (&tokens["authorization_details"][0], &renewed["authorization_details"][0]);
+    assert_eq!(was["organization"], is["organization"]);
+    assert!(is["as_of"].as_i64() > was["as_of"].as_i64(), "confirmed anew");
+    assert_eq!(claims_of(&renewed["id_token"])["authorization_details"], renewed["authorization_details"]);
+    // Silent: the last answer carries it, with its age told; not for ever.
+    house.organizations.always(Some(RegisterError::TimedOut));
+    house.after(minutes(10));
+    let (status, old) = portal.refresh(&house, &renewed["refresh_token"], None).await;
+    assert_eq!((status, &old["authorization_details"][0]["as_of"]), (200, &is["as_of"]));
+    house.after(days(2));
+    let (status, answer) = portal.refresh(&house, &old["refresh_token"], None).await;
+    assert_eq!((status, &answer["error"]), (503, &json!("temporarily_unavailable")), "{answer}");
+    assert!(!portal.is_active(&house, &old["refresh_token"]).await);
+    // It answers again: nothing was lost by the silence.
+    house.organizations.always(None);
+    let (status, back) = portal.refresh(&house, &old["refresh_token"], None).await;
+    assert_eq!(status, 200, "{back}");
+    house.organizations.put(record(SAO_MAI, "Công ty TNHH Sao Mai", &[&HOA]));
+    house.after(minutes(10));
+    let (status, answer) = portal.refresh(&house, &back["refresh_token"], None).await;
+    assert_eq!((status, &answer["error"]), (400, &json!("invalid_grant")));
+}
+
+#[tokio::test]
+async fn what_one_representative_chose_no_other_ever_sees() {
+    let house = house().await;
+    add(&house, &MINH, HOA_SEN).await;
+    house.after(minutes(1));
+    add(&house, &HOA, HOA_SEN).await;
+    house.after(minutes(1));
+    let portal = portal(&house, "allowed").await;
+    let (mut browser, page) = asked(&house, &portal, &[DETAIL, ("prompt", "consent")]).await;
+    let id = option(&page);
+    act(&mut browser, &page).await.code();
+    // Hoa in a browser of her own is asked herself; Minh's choice is nobody's default.
+    let mut hers = house.browser();
+    let page = portal.ask(&mut hers, &[DETAIL]).await;
+    let page = house.sign_in(&mut hers, &page, &HOA).await;
+    page.at("/for").lacks(" checked").lacks("Trần Văn Minh").lacks("Sao Mai");
+    let answer = hers.submit(&page, "/for", &[("for", "self")]).await;
+    assert!(portal.tokens(&house, &answer).await.get("authorization_details").is_none());
+    // In Minh's browser, after another person signs in: his choice in that flow counts for nothing.
+    let page = portal.ask(&mut browser, &[DETAIL, ("prompt", "select_account")]).await;
+    let page = browser.submit(&page, "/continue", &[("action", "continue")]).await;
+    page.at("/for");
+    browser.post(&page, "/for", &[("for", &id)]).await;
+    let back = browser.press(&page, &format!("/signin/{}/continue", page.flow()), &[("action", "switch")]).await;
+    back.lacks("acting for");
+    // An organization of others is not there for somebody else.
+    house.after(minutes(1));
+    let (mut hoa, _) = account(&house, &HOA).await;
+    add(&house, &MINH, SAO_MAI).await;
+    let known = "SELECT COUNT(*) FROM organization WHERE code = '0199999511'";
+    assert_eq!(house.services.db.query(known).scalar::<i64>().await.unwrap(), 1);
+    hoa.open("/account/organizations").await.lacks("Sao Mai");
+    hoa.open("/account/organizations/01234567-89ab-7def-8123-456789abcdef").await.is(404);
+    hoa.open("/account/organizations/x").await.is(404);
+}

@@ -1,0 +1,514 @@
+//! Organizations: applying for an account, the consent of co-representatives, and keeping what the registers say.
+//!
+//! The register is asked outside of any transaction; what it said is taken over in one, together with all that follows
+//! from it: a lost role, a suspension or a dissolution ends the grants that rest on it there and then.
+
+use super::{Fault, Outcome, Services, audit, person, session, throttle};
+use crate::audit::{OrganizationEvent, Word};
+use crate::base::{Digest, OrganizationId, PersonId, RowId, Timestamp, sha256};
+use crate::db::Tx;
+use crate::identity::representation::LEAST_IDENTITY_LEVEL;
+use crate::identity::{
+    Admission, CannotAct, ExchangeEvidence, OrganizationAccount, OrganizationCode, OrganizationRecord,
+    OrganizationStatus, Rule, Voice, account_of, may_act,
+};
+use crate::registers::{OrganizationAnswer, OrganizationQuery, Outage, RegisterError};
+pub use crate::store::organization::Representation;
+use crate::store::organization::{self as rows, Decision, Organization, Representative, WaitingRequest};
+use crate::store::{self, Inserted};
+use session::LiveSession;
+use std::time::Duration;
+
+/// How long an application that found nothing stays on the page.
+const TELL_NO_MATCH: Duration = Duration::from_hours(24 * 7);
+/// Applications and representations looked at in one turn of a job.
+const BATCH: u32 = 20;
+/// How long a waiting application rests between two tries.
+const RETRY: Duration = Duration::from_secs(15);
+
+/// What became of an application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Applied {
+    /// All representatives agreed, which may be one: it may be acted for.
+    Opened(OrganizationId),
+    /// Others have to agree, or one refused just now.
+    Waits(OrganizationId),
+    /// The register does not answer: it will be asked again.
+    RegisterDown,
+    /// No such organization, or not this person's: one answer for both.
+    NoMatch {
+        /// Tries before a pause.
+        tries_left: u32,
+    },
+    /// Too many tries.
+    PausedUntil(Timestamp),
+    /// The register says that the organization is suspended or dissolved.
+    NotActive(OrganizationStatus),
+    /// The person's account is not proven well enough.
+    LevelTooLow,
+}
+
+/// What became of a representative's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decided {
+    /// All agreed now.
+    Opened,
+    /// Others still have to.
+    Waits,
+    /// It was a no.
+    Refused,
+    /// Nothing to decide any more: decided before, or the person is no representative now.
+    Gone,
+    /// The register does not answer, and without it nobody is known to be a representative.
+    RegisterDown,
+}
+
+/// Whether a person may apply or agree: the law asks for a level 2 account (Decree 69/2024 art. 12).
+pub fn may_apply(live: &LiveSession) -> bool {
+    live.identity_level >= LEAST_IDENTITY_LEVEL
+}
+
+/// Applies for an organization's account on behalf of its representative.
+pub async fn apply(services: &Services, live: &LiveSession, code: &OrganizationCode) -> Outcome<Applied> {
+    if !may_apply(live) {
+        return Ok(Applied::LevelTooLow);
+    }
+    let who = live.session.person_id;
+    let counted = sha256(who.0.as_bytes());
+    match throttle::attempt(services, &Rule::ORGANIZATION, &counted).await? {
+        Admission::Go => {}
+        Admission::PausedUntil(until) => return Ok(Applied::PausedUntil(until)),
+        Admission::Disabled => {
+            return Ok(Applied::PausedUntil(services.clock.now().plus(Duration::from_hours(24))));
+        }
+    }
+    match ask(services, who, code).await? {
+        Ok(OrganizationAnswer::Found { record, evidence }) => {
+            let applied = take_application(services, who, &record, &evidence, Some(&counted)).await?;
+            Ok(applied)
+        }
+        Ok(OrganizationAnswer::NotFound) => {
+            not_named(services, who, code).await?;
+            let failures = throttle::failures(services, &Rule::ORGANIZATION, &counted).await?;
+            Ok(Applied::NoMatch { tries_left: throttle::tries_left(&Rule::ORGANIZATION, failures) })
+        }
+        // So many ask at once that we do not pass it on: no reason to keep applications that wait.
+        Err(RegisterError::Unavailable { cause: Outage::Busy, .. }) => {
+            Err(Fault::Overloaded { retry_after: Duration::from_secs(5) })
+        }
+        Err(_) => {
+            keep_waiting(services, who, code).await?;
+            Ok(Applied::RegisterDown)
+        }
+    }
+}
+
+/// Applies for somebody who is not there: the demo's people. Counts no try, and waits where the register is silent.
+pub async fn apply_unattended(services: &Services, who: PersonId, code: &OrganizationCode) -> Outcome<()> {
+    match ask(services, who, code).await? {
+        Ok(OrganizationAnswer::Found { record, evidence }) => {
+            take_application(services, who, &record, &evidence, None).await.map(|_| ())
+        }
+        Ok(OrganizationAnswer::NotFound) => Ok(()),
+        Err(_) => keep_waiting(services, who, code).await,
+    }
+}
+
+/// One question. An answer that may not be used (O10) is an error here and gives nothing anywhere.
+async fn ask(
+    services: &Services,
+    who: PersonId,
+    code: &OrganizationCode,
+) -> Outcome<Result<OrganizationAnswer, RegisterError>> {
+    let found = store::person::get(&services.db, who).await?;
+    let query = OrganizationQuery {
+        code: code.clone(),
+        representative: person::number(services, &found)?,
+        issue: "organization".to_owned(),
+        request_id: RowId::new(services.clock.now(), &*services.entropy).0,
+        on_behalf_of: None,
+    };
+    let answer = services.organizations.look_up_organization(&query).await;
+    if let Err(error) = &answer {
+        tracing::warn!(reason = error.reason(), "the register of organizations gave no answer");
+        metrics::counter!("register_failures_total", "reason" => error.reason()).increment(1);
+    }
+    Ok(answer)
+}
+
+/// Takes an application that the register confirmed: whoever applies agrees by that.
+async fn take_application(
+    services: &Services,
+    who: PersonId,
+    record: &OrganizationRecord,
+    evidence: &ExchangeEvidence,
+    counted: Option<&Digest>,
+) -> Outcome<Applied> {
+    let now = services.clock.now();
+    let mut tx = services.db.begin().await?;
+    let Some(mut organization) = take_over(services, &mut tx, record, evidence).await? else {
+        return Ok(Applied::RegisterDown);
+    };
+    if let Some(counted) = counted {
+        throttle::clear(&mut tx, &Rule::ORGANIZATION, counted).await?;
+    }
+    if organization.register_status != OrganizationStatus::Active {
+        tx.commit().await?;
+        return Ok(Applied::NotActive(organization.register_status));
+    }
+    if organization.account == OrganizationAccount::Refused
+        && rows::apply_anew(&mut tx, organization.id, organization.application, now).await?
+    {
+        organization = rows::find(&mut tx, organization.id).await?.ok_or_else(gone)?;
+    }
+    if organization.account == OrganizationAccount::Pending {
+        let decision = decision(&organization, who, true, now);
+        if rows::decide(&mut tx, &decision).await? == Inserted::New {
+            let event = OrganizationEvent::Applied { organization: organization.id };
+            audit::append(&mut tx, audit::entry(services, event).person(who)).await?;
+        }
+        organization.account = settle(services, &mut tx, &organization).await?;
+    }
+    tx.commit().await?;
+    Ok(match organization.account {
+        OrganizationAccount::Open => Applied::Opened(organization.id),
+        OrganizationAccount::Pending | OrganizationAccount::Refused => Applied::Waits(organization.id),
+    })
+}
+
+const fn decision(organization: &Organization, who: PersonId, agreed: bool, now: Timestamp) -> Decision {
+    Decision {
+        organization_id: organization.id,
+        application: organization.application,
+        person_id: who,
+        agreed,
+        decided_at: now,
+    }
+}
+
+fn gone() -> Fault {
+    Fault::Internal("an organization that was just read is gone".to_owned())
+}
+
+/// Keeps an application until the register answers: one for each code.
+async fn keep_waiting(services: &Services, who: PersonId, code: &OrganizationCode) -> Outcome<()> {
+    let now = services.clock.now();
+    let mut tx = services.db.begin().await?;
+    let waiting = rows::list_requests(&mut tx, who, now).await?;
+    if !waiting.iter().any(|request| request.code == *code) {
+        let request = WaitingRequest {
+            id: RowId::new(now, &*services.entropy),
+            person_id: who,
+            code: code.clone(),
+            created_at: now,
+            tried_at: now,
+            ended_at: None,
+            outcome: None,
+        };
+        rows::insert_request(&mut tx, &request).await?;
+        audit::append(&mut tx, audit::entry(services, OrganizationEvent::Waiting).person(who)).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// The register does not name the person for this code: if it did before, that is over.
+async fn not_named(services: &Services, who: PersonId, code: &OrganizationCode) -> Outcome<()> {
+    let mut tx = services.db.begin().await?;
+    audit::append(&mut tx, audit::entry(services, OrganizationEvent::NoMatch).person(who)).await?;
+    if let Some(organization) = rows::find_by_code(&mut tx, code).await? {
+        let person = store::person::get(&mut tx, who).await?;
+        end_role(services, &mut tx, (&organization, &person.number_index, Some(who)), "not_found").await?;
+        settle(services, &mut tx, &organization).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Ends one role and the grants that rest on it.
+async fn end_role(
+    services: &Services,
+    tx: &mut Tx,
+    (organization, index, who): (&Organization, &Digest, Option<PersonId>),
+    reason: &'static str,
+) -> Outcome<()> {
+    let now = services.clock.now();
+    if !rows::end_representative(tx, organization.id, index, reason, now).await? {
+        return Ok(());
+    }
+    let who = match who {
+        Some(who) => Some(who),
+        None => store::person::find_by_number_index(&mut *tx, index).await?.map(|person| person.id),
+    };
+    let event = OrganizationEvent::RepresentationEnded { organization: organization.id, reason: Word::new(reason) };
+    let mut entry = audit::entry(services, event);
+    if let Some(who) = who {
+        store::grant::end_for_organization(tx, organization.id, Some(who), "representation_ended", now).await?;
+        entry = entry.person(who);
+    }
+    audit::append(tx, entry).await
+}
+
+/// Takes over a whole answer of the register, with everything that follows. `None`: a newer one is there already.
+async fn take_over(
+    services: &Services,
+    tx: &mut Tx,
+    record: &OrganizationRecord,
+    evidence: &ExchangeEvidence,
+) -> Outcome<Option<Organization>> {
+    let now = services.clock.now();
+    let before = rows::find_by_code(&mut *tx, &record.code).await?;
+    let taken = Organization {
+        id: before.as_ref().map_or_else(|| OrganizationId::new(now, &*services.entropy), |known| known.id),
+        code: record.code.clone(),
+        kind: record.code.kind(),
+        name: record.name.clone(),
+        register_status: record.status,
+        as_of: evidence.as_of,
+        account: OrganizationAccount::Pending,
+        application: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    let Some(organization) = rows::upsert(tx, &taken).await? else {
+        return Ok(None);
+    };
+    let mut named = Vec::new();
+    for person in &record.representatives {
+        let index = person::number_index(services, &person.number)?;
+        let row = Representative {
+            organization_id: organization.id,
+            number_index: index,
+            full_name: person.full_name.as_str().to_owned(),
+            role: person.role,
+            title: person.title.clone(),
+            as_of: evidence.as_of,
+            checked_at: now,
+            evidence: evidence.clone(),
+            ended_at: None,
+            ended_reason: None,
+        };
+        rows::put_representative(tx, &row).await?;
+        named.push(index);
+    }
+    for known in rows::list_representatives(&mut *tx, organization.id).await? {
+        if !named.contains(&known.number_index) {
+            end_role(services, tx, (&organization, &known.number_index, None), "not_named").await?;
+        }
+    }
+    if before.is_some_and(|known| known.register_status != record.status) {
+        let status = Word::new(record.status.as_str());
+        let event = OrganizationEvent::StatusChanged { organization: organization.id, status };
+        audit::append(tx, audit::entry(services, event)).await?;
+    }
+    if record.status != OrganizationStatus::Active {
+        store::grant::end_for_organization(tx, organization.id, None, "organization_not_active", now).await?;
+    }
+    Ok(Some(organization))
+}
+
+/// Judges an application by all that was said so far. Gives the state of the account.
+async fn settle(services: &Services, tx: &mut Tx, organization: &Organization) -> Outcome<OrganizationAccount> {
+    if organization.account != OrganizationAccount::Pending {
+        return Ok(organization.account);
+    }
+    let votes = rows::list_votes(&mut *tx, organization.id, organization.application).await?;
+    let named = rows::list_representatives(&mut *tx, organization.id).await?;
+    let voices: Vec<Voice> = named.iter().map(|person| voice(&votes, &person.number_index)).collect();
+    let to = account_of(&voices);
+    let from = (organization.account, to);
+    let now = services.clock.now();
+    if to != organization.account
+        && rows::move_account(tx, (organization.id, organization.application), from, now).await?
+        && to == OrganizationAccount::Open
+    {
+        let event = OrganizationEvent::Opened { organization: organization.id };
+        audit::append(tx, audit::entry(services, event)).await?;
+    }
+    Ok(to)
+}
+
+fn voice(votes: &[rows::Vote], index: &Digest) -> Voice {
+    match votes.iter().find(|vote| vote.number_index == *index) {
+        None => Voice::Silent,
+        Some(vote) if vote.agreed => Voice::Agreed,
+        Some(_) => Voice::Refused,
+    }
+}
+
+/// Takes a representative's word on an application that another made.
+pub async fn decide(services: &Services, live: &LiveSession, id: OrganizationId, agreed: bool) -> Outcome<Decided> {
+    let who = live.session.person_id;
+    let oldest = services.config.organizations.begin_seconds.duration();
+    match confirm(services, who, id, oldest).await? {
+        Err(CannotAct::NotOpen) => {}
+        Err(CannotAct::Stale) => return Ok(Decided::RegisterDown),
+        Ok(_) | Err(_) => return Ok(Decided::Gone),
+    }
+    let now = services.clock.now();
+    let mut tx = services.db.begin().await?;
+    let organization = rows::find(&mut tx, id).await?.ok_or_else(gone)?;
+    let standing = rows::find_representation(&mut tx, id, who).await?;
+    let still = standing.is_some_and(|found| may_act(&found.standing(), now, oldest) == Err(CannotAct::NotOpen));
+    if !still || organization.account != OrganizationAccount::Pending {
+        return Ok(Decided::Gone);
+    }
+    if rows::decide(&mut tx, &decision(&organization, who, agreed, now)).await? != Inserted::New {
+        return Ok(Decided::Gone);
+    }
+    let event = if agreed {
+        OrganizationEvent::Agreed { organization: id }
+    } else {
+        OrganizationEvent::Refused { organization: id }
+    };
+    audit::append(&mut tx, audit::entry(services, event).person(who).session(live.session.id)).await?;
+    let account = settle(services, &mut tx, &organization).await?;
+    tx.commit().await?;
+    Ok(match account {
+        OrganizationAccount::Open => Decided::Opened,
+        OrganizationAccount::Pending => Decided::Waits,
+        OrganizationAccount::Refused => Decided::Refused,
+    })
+}
+
+/// Whether somebody may act for an organization on an answer at most `oldest` old: the register is asked when ours is
+/// older, or said no some time ago.
+pub async fn confirm(
+    services: &Services,
+    who: PersonId,
+    id: OrganizationId,
+    oldest: Duration,
+) -> Outcome<Result<Representation, CannotAct>> {
+    let Some(found) = rows::find_representation(&services.db, id, who).await? else {
+        return Ok(Err(CannotAct::NotNamed));
+    };
+    let now = services.clock.now();
+    let judged = may_act(&found.standing(), now, oldest);
+    let ask_again = match judged {
+        Ok(()) | Err(CannotAct::Person | CannotAct::IdentityLevel) => false,
+        Err(CannotAct::Stale) => true,
+        Err(CannotAct::NotOpen) => now.since(found.as_of) > oldest,
+        Err(_) => now.since(found.checked_at) > oldest,
+    };
+    if !ask_again {
+        return Ok(judged.map(|()| found));
+    }
+    if renew(services, &found).await?.is_err() {
+        // What we hold is too old to say yes on; a no stays a no.
+        return Ok(Err(judged.err().filter(|no| *no != CannotAct::NotOpen).unwrap_or(CannotAct::Stale)));
+    }
+    let Some(found) = rows::find_representation(&services.db, id, who).await? else {
+        return Ok(Err(CannotAct::NotNamed));
+    };
+    Ok(may_act(&found.standing(), services.clock.now(), oldest).map(|()| found))
+}
+
+/// Asks the register about one representation and takes over what it says.
+async fn renew(services: &Services, known: &Representation) -> Outcome<Result<(), RegisterError>> {
+    match ask(services, known.person_id, &known.code).await? {
+        Err(error) => Ok(Err(error)),
+        Ok(OrganizationAnswer::NotFound) => {
+            not_named(services, known.person_id, &known.code).await?;
+            Ok(Ok(()))
+        }
+        Ok(OrganizationAnswer::Found { record, evidence }) => {
+            let mut tx = services.db.begin().await?;
+            if let Some(organization) = take_over(services, &mut tx, &record, &evidence).await? {
+                settle(services, &mut tx, &organization).await?;
+            }
+            tx.commit().await?;
+            Ok(Ok(()))
+        }
+    }
+}
+
+/// Asks again about the representations that tokens rest on. Called by a job; each is claimed, so one node asks.
+pub async fn recheck(services: &Services) -> Outcome<()> {
+    let now = services.clock.now();
+    let before = now.minus(services.config.organizations.recheck_seconds.duration());
+    for known in rows::list_due(&services.db, before, now, BATCH).await? {
+        let mut tx = services.db.begin().await?;
+        let key = (known.organization_id, &known.number_index);
+        let mine = rows::claim_check(&mut tx, key, known.checked_at, now).await?;
+        tx.commit().await?;
+        if mine && renew(services, &known).await?.is_err_and(|error| error.is_temporary()) {
+            // Still down: no use in asking about the next one now.
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Asks again about applications that wait for the register. Called by a job.
+pub async fn retry_waiting(services: &Services) -> Outcome<()> {
+    let now = services.clock.now();
+    for waiting in rows::list_waiting(&services.db, now.minus(RETRY), BATCH).await? {
+        let mut tx = services.db.begin().await?;
+        let mine = rows::claim_request(&mut tx, waiting.id, waiting.tried_at, now).await?;
+        tx.commit().await?;
+        if !mine {
+            continue;
+        }
+        let outcome = match ask(services, waiting.person_id, &waiting.code).await? {
+            Err(error) if error.is_temporary() => return Ok(()),
+            Err(_) => continue,
+            Ok(OrganizationAnswer::NotFound) => "no_match",
+            Ok(OrganizationAnswer::Found { record, evidence }) => {
+                take_application(services, waiting.person_id, &record, &evidence, None).await?;
+                "found"
+            }
+        };
+        let mut tx = services.db.begin().await?;
+        rows::end_request(&mut tx, waiting.id, outcome, now).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// A representative of an application as its page shows them.
+#[derive(Debug, Clone)]
+pub struct Participant {
+    /// Name as the register writes it.
+    pub full_name: String,
+    /// The register's title.
+    pub title: Option<String>,
+    /// What they said.
+    pub voice: Voice,
+    /// The person who looks.
+    pub is_me: bool,
+}
+
+/// The organizations that the register names or named a person for.
+pub async fn list(services: &Services, who: PersonId) -> Outcome<Vec<Representation>> {
+    Ok(rows::list_for_person(&services.db, who).await?)
+}
+
+/// A person's applications that wait for the register, or found nothing in the last days.
+pub async fn waiting(services: &Services, who: PersonId) -> Outcome<Vec<WaitingRequest>> {
+    let after = services.clock.now().minus(TELL_NO_MATCH);
+    Ok(rows::list_requests(&services.db, who, after).await?)
+}
+
+/// One organization for one of its representatives, and what each of them said. `None` for everybody else.
+pub async fn look(
+    services: &Services,
+    who: PersonId,
+    id: OrganizationId,
+) -> Outcome<Option<(Representation, Vec<Participant>)>> {
+    let Some(found) = rows::find_representation(&services.db, id, who).await? else {
+        return Ok(None);
+    };
+    if found.ended_at.is_some() {
+        return Ok(None);
+    }
+    let votes = rows::list_votes(&services.db, id, found.application).await?;
+    let people = rows::list_representatives(&services.db, id).await?;
+    let participants = people.into_iter().map(|person| Participant {
+        voice: voice(&votes, &person.number_index),
+        is_me: person.number_index == found.number_index,
+        full_name: person.full_name,
+        title: person.title,
+    });
+    let participants = participants.collect();
+    Ok(Some((found, participants)))
+}
