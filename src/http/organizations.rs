@@ -128,7 +128,7 @@ fn add_view(
     let mut frame = frame(state, visitor, Some(LIST))?;
     let wrong = error.is_some() || problem != AddProblem::None;
     if let Some(error) = error {
-        frame.add_error("code", error);
+        frame.add_error("organization_code", error);
     }
     let status = if wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     show(visitor, &view::AddOrganization { frame, code, problem }, status)
@@ -142,7 +142,7 @@ async fn add(State(state): State<AppState>, visitor: Visitor, headers: HeaderMap
         if !is_strong(&state, &live).await? {
             return account_flow(&state, &visitor, ADD, AccountNeed::Strong).await;
         }
-        let typed = form.get("code").to_owned();
+        let typed = form.get("organization_code").to_owned();
         let Ok(code) = OrganizationCode::parse(&typed) else {
             let error = Some(ErrorText::OrganizationCodeFormat);
             return add_view(&state, &visitor, typed, (error, AddProblem::None));

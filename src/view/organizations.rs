@@ -154,7 +154,7 @@ pub enum AddProblem {
     NotActive(OrganizationState),
 }
 
-/// `/account/organizations/add`. Form field `code`.
+/// `/account/organizations/add`. Form field `organization_code`.
 #[derive(Template)]
 #[template(path = "account/add_organization.html")]
 pub struct AddOrganization {

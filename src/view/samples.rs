@@ -785,8 +785,14 @@ pub(super) fn add_organization() -> Vec<(&'static str, AddOrganization)> {
     let page = |frame, problem| AddOrganization { frame, code: text("0199999511"), problem };
     vec![
         ("empty", AddOrganization { code: String::new(), ..page(start(), AddProblem::None) }),
-        ("wrong-form", page(wrong(start(), "code", ErrorText::OrganizationCodeFormat), AddProblem::None)),
-        ("no-match", page(wrong(start(), "code", ErrorText::OrganizationNoMatch { tries_left: 2 }), AddProblem::None)),
+        ("wrong-form", page(wrong(start(), "organization_code", ErrorText::OrganizationCodeFormat), AddProblem::None)),
+        (
+            "no-match",
+            page(
+                wrong(start(), "organization_code", ErrorText::OrganizationNoMatch { tries_left: 2 }),
+                AddProblem::None,
+            ),
+        ),
         ("paused", page(start(), AddProblem::PausedUntil(later(5)))),
         ("suspended", page(start(), AddProblem::NotActive(OrganizationState::Suspended))),
         ("dissolved", page(start(), AddProblem::NotActive(OrganizationState::Dissolved))),

@@ -55,6 +55,7 @@ fn metadata_survives_the_store_unchanged() {
             "contacts": ["ops@dichvucong.example"], "policy_uri": "https://dichvucong.example/p",
             "tos_uri": "https://dichvucong.example/t", "access_token_signed_response_alg": "ES256", "require_pkce": false,
             "minimum_authentication_level": 2, "minimum_identity_level": 1, "audience": ["https://api.example"],
+            "representation": "allowed",
             "sharing": { "claims": ["name"], "purpose": { "vi": "Để", "en": "To" }, "legal_basis": "Decree", "basis_kind": "law", "term_days": 365 },
         }),
     )
