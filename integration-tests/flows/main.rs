@@ -32,9 +32,9 @@ mod organizations;
 mod recognised;
 #[cfg(test)]
 mod refresh;
+mod routes;
 #[cfg(test)]
 mod second_proof;
-mod routes;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]

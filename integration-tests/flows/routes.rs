@@ -64,6 +64,7 @@ const ROUTES: &[(&str, &[&str], Door)] = &[
     ("/signin/{flow}/passkey", &["POST"], Flow),
     ("/signin/{flow}/passkey-failed", &["GET", "POST"], Flow),
     ("/signin/{flow}/continue", &["GET", "POST"], Flow),
+    ("/signin/{flow}/for", &["GET", "POST"], Flow),
     ("/signin/{flow}/consent", &["GET", "POST"], Flow),
     ("/signin/{flow}/step-up", &["GET", "POST"], Flow),
     ("/signin/{flow}/offer-passkey", &["GET", "POST"], Flow),
@@ -91,6 +92,9 @@ const ROUTES: &[(&str, &[&str], Door)] = &[
     ("/account/sessions", &["GET"], Person),
     ("/account/sessions/{id}/end", &["POST"], Person),
     ("/account/sessions/end-others", &["POST"], Person),
+    ("/account/organizations", &["GET"], Person),
+    ("/account/organizations/add", &["GET", "POST"], Person),
+    ("/account/organizations/{id}", &["GET", "POST"], Person),
 ];
 
 /// Routes that only `demo` has.

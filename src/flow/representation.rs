@@ -187,7 +187,8 @@ mod tests {
     #[test]
     fn one_option_is_taken_and_more_are_asked() {
         let [one, two] = [1, 2].map(|n| OrganizationId(Uuid::from_u128(n)));
-        let rows: [(Option<RepresentationRequest>, &[OrganizationId], Option<Option<OrganizationId>>, Choice); 12] = [
+        type Row<'a> = (Option<RepresentationRequest>, &'a [OrganizationId], Option<Option<OrganizationId>>, Choice);
+        let rows: [Row<'_>; 12] = [
             (None, &[one, two], Some(Some(one)), Choice::Myself),
             (asked(false), &[], None, Choice::Myself),
             (asked(false), &[one], None, Choice::Ask),

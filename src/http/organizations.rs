@@ -73,27 +73,36 @@ fn said_already(people: &[Participant]) -> bool {
 
 async fn list(State(state): State<AppState>, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
     let outcome = async {
-        let live = match open(&state, &visitor, LIST).await? {
-            Ok(live) => live,
-            Err(response) => return Ok(response),
-        };
-        let who = live.session.person_id;
-        let mut items = Vec::new();
-        for found in organizations::list(&state.services, who).await? {
-            let looked = organizations::look(&state.services, who, found.organization_id).await?;
-            let said = looked.is_some_and(|(_, people)| said_already(&people));
-            items.push(item(&found, state_of(&found, said), visitor.locale));
+        match open(&state, &visitor, LIST).await? {
+            Ok(live) => list_view(&state, &visitor, &live, notice(query.as_deref())).await,
+            Err(response) => Ok(response),
         }
-        let waiting = organizations::waiting(&state.services, who).await?.into_iter().map(|request| {
-            let no_match = request.ended_at.is_some();
-            view::WaitingItem { code: request.code.to_string(), since: request.created_at, no_match }
-        });
-        let mut frame = frame(&state, &visitor, Some("/account"))?;
-        frame.notice = notice(query.as_deref());
-        let may_apply = organizations::may_apply(&live);
-        show(&visitor, &view::Organizations { frame, items, waiting: waiting.collect(), may_apply }, StatusCode::OK)
     };
     finish(&state, &visitor, outcome.await)
+}
+
+async fn list_view(
+    state: &AppState,
+    visitor: &Visitor,
+    live: &LiveSession,
+    notice: Option<view::Notice>,
+) -> Answer<Response> {
+    let who = live.session.person_id;
+    let mut items = Vec::new();
+    for found in organizations::list(&state.services, who).await? {
+        let looked = organizations::look(&state.services, who, found.organization_id).await?;
+        let said = looked.is_some_and(|(_, people)| said_already(&people));
+        items.push(item(&found, state_of(&found, said), visitor.locale));
+    }
+    let waiting = organizations::waiting(&state.services, who).await?.into_iter().map(|request| {
+        let no_match = request.ended_at.is_some();
+        view::WaitingItem { code: request.code.to_string(), since: request.created_at, no_match }
+    });
+    let mut frame = frame(state, visitor, Some("/account"))?;
+    frame.path = LIST.to_owned();
+    frame.notice = notice;
+    let may_apply = organizations::may_apply(live);
+    show(visitor, &view::Organizations { frame, items, waiting: waiting.collect(), may_apply }, StatusCode::OK)
 }
 
 /// Speaking for an organization needs a sign-in of the last minutes, as strong as the person can.
@@ -109,7 +118,7 @@ async fn add_page(State(state): State<AppState>, visitor: Visitor) -> Response {
             Err(response) => return Ok(response),
         };
         if !organizations::may_apply(&live) {
-            return Ok(Redirect::to(LIST).into_response());
+            return list_view(&state, &visitor, &live, None).await;
         }
         if !is_strong(&state, &live).await? {
             return account_flow(&state, &visitor, ADD, AccountNeed::Strong).await;

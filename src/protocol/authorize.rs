@@ -425,7 +425,7 @@ fn authorization_details(input: &Input<'_>, request: &mut AuthorizeRequest) -> R
     let policy = input.client.metadata.representation;
     let required = policy == RepresentationPolicy::Required;
     request.representation = match input.parameters.get("authorization_details") {
-        None => required.then(|| RepresentationRequest { required, organization: None }),
+        None => required.then_some(RepresentationRequest { required, organization: None }),
         Some(text) => {
             let asked = representation::parse(text)?;
             if policy == RepresentationPolicy::Refused || !input.capabilities.representation {

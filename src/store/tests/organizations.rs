@@ -202,7 +202,7 @@ async fn an_application_waits_until_it_is_settled() {
         };
         commit!(db, |tx| organization::insert_request(tx, &request));
         assert!(organization::list_waiting(&db, NOW, 10).await.unwrap().is_empty());
-        assert_eq!(organization::list_waiting(&db, at(1), 10).await.unwrap(), [request.clone()]);
+        assert_eq!(organization::list_waiting(&db, at(1), 10).await.unwrap(), std::slice::from_ref(&request));
         assert!(commit!(db, |tx| organization::claim_request(tx, request.id, NOW, at(20))));
         assert!(!commit!(db, |tx| organization::claim_request(tx, request.id, NOW, at(20))));
         assert!(commit!(db, |tx| organization::end_request(tx, request.id, "no_match", at(30))));
