@@ -177,12 +177,12 @@ async fn token(State(floor): Shared, headers: HeaderMap, Form(request): Form<Tok
     let (grant, event) = if request.grant_type == "refresh_token" {
         let digest = sha256(request.refresh_token.as_bytes());
         match store::refresh_token::consume(&mut tx, &digest, now()).await.unwrap() {
-            RefreshConsumption::Fresh { grant, .. } => (grant, GrantEvent::RefreshRotated),
+            RefreshConsumption::Fresh { grant, .. } => (grant.grant, GrantEvent::RefreshRotated),
             _ => return StatusCode::BAD_REQUEST.into_response(),
         }
     } else {
         match store::grant::consume_code(&mut tx, &sha256(request.code.as_bytes()), now()).await.unwrap() {
-            CodeConsumption::Fresh(grant) => (grant, GrantEvent::Exchanged),
+            CodeConsumption::Fresh(grant) => (grant.grant, GrantEvent::Exchanged),
             _ => return StatusCode::BAD_REQUEST.into_response(),
         }
     };

@@ -5,9 +5,11 @@ use crate::authenticator::Authenticator;
 use crate::process::{Process, eventually};
 use crate::wire::Wire;
 use dinhdanh::app::{self, Surroundings};
-use dinhdanh::base::{CredentialId, Digest, Entropy, GrantId, PersonId, Secret, SessionId, SystemEntropy, random_token, sha256};
+use dinhdanh::base::{
+    CredentialId, Digest, Entropy, GrantId, PersonId, Secret, SessionId, SystemEntropy, random_token, sha256,
+};
 use dinhdanh::config::Config;
-use dinhdanh::db::{Db, Tx};
+use dinhdanh::db::Tx;
 use dinhdanh::flow::client_registration::{self, NewClient, Registering};
 use dinhdanh::flow::{Services, create_account, person};
 use dinhdanh::identity::{
@@ -149,7 +151,10 @@ impl Installation {
 
     /// Ends the program and starts it again on the same data.
     pub async fn restart(&mut self) {
-        let stopped = std::mem::replace(&mut *self.process.lock().unwrap(), Process::start(Path::new("true"), &[], &self.folder, "none"));
+        let stopped = std::mem::replace(
+            &mut *self.process.lock().unwrap(),
+            Process::start(Path::new("true"), &[], &self.folder, "none"),
+        );
         drop(stopped);
         let (process, ready) = launch(self.role, (&self.folder, &self.settings), (self.address, &self.host)).await;
         self.ready = ready;
@@ -160,19 +165,13 @@ impl Installation {
     pub async fn connect(&self) -> Wire {
         Wire::open(self.address, &self.host).await.unwrap()
     }
-
-    /// Its database, from this process.
-    pub async fn open_database(&self) -> Db {
-        Db::connect(&self.database).await.unwrap()
-    }
-
-    /// The use cases, in this process, on its database.
-    pub async fn services(&self) -> Arc<Services> {
-        services(&self.settings).await
-    }
 }
 
-async fn launch(role: Role, (folder, settings): (&Path, &Path), (address, host): (SocketAddr, &str)) -> (Process, Duration) {
+async fn launch(
+    role: Role,
+    (folder, settings): (&Path, &Path),
+    (address, host): (SocketAddr, &str),
+) -> (Process, Duration) {
     let settings = settings.display().to_string();
     let started = Instant::now();
     let mut process = match role {
@@ -216,19 +215,14 @@ async fn seed(settings: &Path, count: usize) -> Vec<Person> {
 }
 
 async fn add_client(services: &Services, id: &str, algorithm: &str) {
-    let registering = Registering {
-        db: &services.db,
-        now: services.clock.now(),
-        entropy: &SystemEntropy,
-        allow_loopback_http: true,
-    };
+    let registering =
+        Registering { db: &services.db, now: services.clock.now(), entropy: &SystemEntropy, allow_loopback_http: true };
     let metadata = json!({
         "client_name": id, "redirect_uris": [REDIRECT], "token_endpoint_auth_method": "client_secret_basic",
         "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
         "scope": "openid profile levels offline_access applications:read", "id_token_signed_response_alg": algorithm,
     });
-    let new =
-        NewClient { client_id: Some(id.to_owned()), secret: Some(Secret::new(SECRET)), ..NewClient::default() };
+    let new = NewClient { client_id: Some(id.to_owned()), secret: Some(Secret::new(SECRET)), ..NewClient::default() };
     client_registration::add(&registering, &metadata.to_string(), new).await.unwrap().unwrap();
 }
 
@@ -252,7 +246,8 @@ pub fn person_row(services: &Services, id: PersonId, number: &str) -> store::per
         full_name: "Nguyễn Văn Đo".to_owned(),
         name_key: "NGUYENVANDO".to_owned(),
         name_search: "nguyen van do".to_owned(),
-        birth_date_sealed: person::seal_birth_date(services, id, &BirthDate::parse_claim("1990-02-03").unwrap()).unwrap(),
+        birth_date_sealed: person::seal_birth_date(services, id, &BirthDate::parse_claim("1990-02-03").unwrap())
+            .unwrap(),
         gender: None,
         number_sealed: person::seal_number(services, id, &number).unwrap(),
         number_index: person::number_index(services, &number).unwrap(),
@@ -271,10 +266,11 @@ async fn add_person(services: &Services, place: usize, hash: &str) -> Person {
     let cookie = random_token(&SystemEntropy);
     let session = session_row(services, id, sha256(cookie.as_bytes()));
     let mut tx = services.db.begin().await.unwrap();
-    drop(store::person::insert(&mut tx, &person_row(services, id, &number)).await.unwrap());
+    let made = store::person::insert(&mut tx, &person_row(services, id, &number)).await.unwrap();
+    assert_eq!(made, store::Inserted::New);
     let password = store::password::Password { person_id: id, hash: hash.to_owned(), changed_at: now };
     store::password::upsert(&mut tx, &password).await.unwrap();
-    drop(store::passkey::insert(&mut tx, &passkey).await.unwrap());
+    assert_eq!(store::passkey::insert(&mut tx, &passkey).await.unwrap(), store::Inserted::New);
     let printed = create_account::new_recovery_codes(services, &mut tx, id).await.unwrap();
     store::session::insert(&mut tx, &session).await.unwrap();
     let codes = add_grants(&mut tx, &session).await;

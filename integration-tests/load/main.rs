@@ -10,6 +10,7 @@
 )]
 
 #[path = "../lib/authenticator.rs"]
+#[expect(dead_code, reason = "shared with attacks, which do more with it")]
 mod authenticator;
 mod floor;
 mod growth;
@@ -97,7 +98,7 @@ fn main() {
         match arguments.what {
             What::Speed(speed) => run_speed(&speed, &folder.0).await,
             What::Smoke => {
-                let seconds = 0.3;
+                let seconds = 0.1;
                 let store = Some(Store::Sqlite);
                 let only = Vec::new();
                 run_speed(&Speed { seconds, rounds: 1, connections: 2, store, only, people: 8 }, &folder.0).await;
