@@ -131,6 +131,9 @@ pub async fn build(
 ) -> Result<Arc<Services>, StartError> {
     let Surroundings { clock, entropy, population: given } = surroundings;
     let cache = open_cache(&config, clock.clone())?;
+    // It connects while the keys are read: the first request need not wait for that.
+    let connecting = cache.clone();
+    tokio::spawn(async move { drop(connecting.ping().await) });
     let sealer = Sealer::new(kek);
     let demo = config.provider.environment == crate::config::Environment::Demo;
     let making = Making { now: clock.now(), entropy: &*entropy, demo, force: false };

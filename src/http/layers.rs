@@ -55,7 +55,10 @@ pub async fn observe(State(state): State<AppState>, mut request: Request, next: 
 
 /// Counters of requests, looked up once a route, method and status: making their labels anew costs more than counting.
 #[derive(Default)]
-pub struct RequestMetrics(RwLock<HashMap<String, HashMap<(&'static str, u16), Handles>>>);
+pub struct RequestMetrics(RwLock<HashMap<String, OfRoute>>);
+
+/// By method and status.
+type OfRoute = HashMap<(&'static str, u16), Handles>;
 
 #[derive(Clone)]
 struct Handles {
