@@ -151,11 +151,7 @@ impl Installation {
 
     /// Ends the program and starts it again on the same data.
     pub async fn restart(&mut self) {
-        let stopped = std::mem::replace(
-            &mut *self.process.lock().unwrap(),
-            Process::start(Path::new("true"), &[], &self.folder, "none"),
-        );
-        drop(stopped);
+        self.process.lock().unwrap().stop();
         let (process, ready) = launch(self.role, (&self.folder, &self.settings), (self.address, &self.host)).await;
         self.ready = ready;
         *self.process.lock().unwrap() = process;
@@ -181,8 +177,7 @@ async fn launch(
             Process::start(&own, &["floor", &settings, &address.to_string()], folder, "floor")
         }
     };
-    let process_ref = &mut process;
-    process_ref.must_run();
+    process.must_run();
     eventually("the program gets ready", || async {
         let mut wire = Wire::open(address, host).await.ok()?;
         let answer = wire.get("/health/ready", "").await.ok()?;

@@ -36,6 +36,12 @@ impl Process {
         line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
     }
 
+    /// Ends it, as a power cut would.
+    pub fn stop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+
     /// Fails when the program ended.
     pub fn must_run(&mut self) {
         if let Some(status) = self.0.try_wait().unwrap() {
@@ -46,8 +52,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
+        self.stop();
     }
 }
 
