@@ -10,7 +10,7 @@ use crate::flow::clients::Clients;
 use crate::flow::delivery::{Senders, TestInbox};
 use crate::flow::keys::{self, Keys, Making};
 use crate::flow::outbox::Notice;
-use crate::http::{AppState, DemoSite, Site};
+use crate::http::{AppParts, AppState, DemoSite, Site};
 use crate::identity::{AcrDefinition, AcrTable, AuthenticationLevel, IdentityLevel, Requirement};
 use crate::notify::{
     BackchannelLogout, HttpGateway, HttpGatewaySettings, MessageKind, MessageSender, OutboundClient, OutboundPolicy,
@@ -131,6 +131,9 @@ pub async fn build(
 ) -> Result<Arc<Services>, StartError> {
     let Surroundings { clock, entropy, population: given } = surroundings;
     let cache = open_cache(&config, clock.clone())?;
+    // It connects while the keys are read: the first request need not wait for that.
+    let connecting = cache.clone();
+    tokio::spawn(async move { drop(connecting.ping().await) });
     let sealer = Sealer::new(kek);
     let demo = config.provider.environment == crate::config::Environment::Demo;
     let making = Making { now: clock.now(), entropy: &*entropy, demo, force: false };
@@ -393,14 +396,16 @@ pub fn bind(address: SocketAddr, option: &str) -> Result<std::net::TcpListener, 
 
 /// What the router is given.
 pub fn state(services: Arc<Services>, demo: Option<Arc<DemoSite>>) -> AppState {
-    AppState {
+    AppState::from(AppParts {
         site: Arc::new(site(&services.config)),
+        documents: Arc::default(),
+        requests: Arc::default(),
         places: Arc::new(Semaphore::new(services.config.limits.concurrency)),
         stopping: Arc::new(AtomicBool::new(false)),
         metrics: services.config.metrics.enabled.then(metrics_handle).flatten(),
         demo,
         services,
-    }
+    })
 }
 
 /// The largest request head, in bytes: parameters in an address take up to 16 KiB, cookies a few more.
@@ -414,10 +419,9 @@ pub fn serve(
 ) -> Result<Running, StartError> {
     let address = listener.local_addr().map_err(because("the listener"))?;
     let (stop, stopped) = watch::channel(false);
-    let stopping = Arc::new(AtomicBool::new(false));
     let limits = &services.config.limits;
-    let mut state = state(services.clone(), demo);
-    state.stopping = stopping.clone();
+    let state = state(services.clone(), demo);
+    let stopping = state.stopping.clone();
     if services.config.metrics.enabled && state.demo.is_none() {
         let listener = bind(services.config.metrics.listen, "[metrics] listen")?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(because("the metrics listener"))?;

@@ -18,6 +18,7 @@ use crate::protocol::client::GrantType;
 use crate::protocol::response::AuthorizeResponse;
 use crate::protocol::{Error, ErrorCode, Parameters, ShowReason, scope};
 use crate::store;
+use crate::store::session::ClientSession;
 use crate::store::spent::SpentKind;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -91,15 +92,15 @@ pub async fn begin(services: &Services, input: &[u8], arrival: Arrival<'_>) -> O
         interaction::save(services, &begun.interaction).await?;
         return Ok(Begin::Interact(Box::new(begun)));
     }
-    let session = session::find(services, arrival.session).await?;
-    let view = look(services, &begun.interaction, &known, session.as_ref()).await?;
+    let found = session::find_for_client(services, arrival.session, &known.client).await?;
+    let view = look(services, &begun.interaction, &known, found.as_ref().map(Seen::Now)).await?;
     match steps::next(&view.situation) {
-        Step::Finish { acr } => answer(services, &begun.interaction, &known, session, view.plan, acr).await,
+        Step::Finish { acr } => answer(services, &begun.interaction, &known, found, (view.plan, acr)).await,
         step if silent => match steps::without_pages(&step, view.plan.as_ref().is_some_and(Plan::releases)) {
             Some(code) => Ok(Begin::Answer(Box::new(request.refuse(silent_error(code))))),
             None => {
                 let acr = view.acr();
-                answer(services, &begun.interaction, &known, session, view.plan, acr).await
+                answer(services, &begun.interaction, &known, found, (view.plan, acr)).await
             }
         },
         _ => {
@@ -122,15 +123,14 @@ async fn answer(
     services: &Services,
     interaction: &Interaction,
     known: &KnownClient,
-    session: Option<LiveSession>,
-    plan: Option<Plan>,
-    acr: String,
+    found: Option<ClientSession>,
+    (plan, acr): (Option<Plan>, String),
 ) -> Outcome<Begin> {
-    let (Some(session), Some(plan)) = (session, plan) else {
+    let (Some(ClientSession { live: session, subject, .. }), Some(plan)) = (found, plan) else {
         return Err(Fault::Internal("an answer without a session".into()));
     };
     let request = interaction.request().ok_or_else(|| Fault::Internal("an answer without a request".into()))?;
-    Ok(Begin::Answer(Box::new(match finish(services, interaction, known, &session, (&plan, acr)).await? {
+    Ok(Begin::Answer(Box::new(match finish(services, interaction, known, &session, (&plan, acr, subject)).await? {
         Finished::Answer(response) => *response,
         Finished::SessionGone | Finished::AlreadyDone => request.refuse(Error::LOGIN_REQUIRED),
     })))
@@ -187,20 +187,59 @@ impl View {
     }
 }
 
+/// The session of a request.
+#[derive(Clone, Copy)]
+enum Seen<'a> {
+    /// Read just now, together with what concerns the client.
+    Now(&'a ClientSession),
+    /// Read alone: what concerns the client is read when it is needed.
+    Alone(&'a LiveSession),
+}
+
+impl<'a> Seen<'a> {
+    const fn live(self) -> &'a LiveSession {
+        match self {
+            Self::Now(found) => &found.live,
+            Self::Alone(live) => live,
+        }
+    }
+
+    async fn plan(self, services: &Services, known: &KnownClient, request: &AuthorizeRequest) -> Outcome<Plan> {
+        match self {
+            Self::Now(found) => {
+                let consent = found.consent(&known.client.client_id);
+                Ok(disclosure::plan_with(services, known, request, consent))
+            }
+            Self::Alone(live) => disclosure::plan(services, known, request, live.session.person_id).await,
+        }
+    }
+
+    async fn visited(self, services: &Services, client_id: &str) -> Outcome<bool> {
+        match self {
+            Self::Now(found) => Ok(found.visited),
+            Self::Alone(live) => {
+                let visits = store::session_client::list(&services.db, live.session.id).await?;
+                Ok(visits.iter().any(|visit| visit.client_id == client_id))
+            }
+        }
+    }
+}
+
 /// Reads all that the next step depends on.
 async fn look(
     services: &Services,
     interaction: &Interaction,
     known: &KnownClient,
-    session: Option<&LiveSession>,
+    seen: Option<Seen<'_>>,
 ) -> Outcome<View> {
     let Some(request) = interaction.request() else {
         return Err(Fault::Internal("a portal's flow without a request".into()));
     };
     let now = services.clock.now();
-    let Some(session) = session else {
+    let Some(seen) = seen else {
         return Ok(View { situation: nobody(interaction), plan: None });
     };
+    let session = seen.live();
     let max_age = request.max_age.or(known.client.metadata.default_max_age);
     let recent = max_age.is_none_or(|seconds| {
         now >= session.session.authenticated_at.minus(Duration::from_secs(60))
@@ -208,12 +247,8 @@ async fn look(
     });
     let demand = level::demand(services, request, &known.client);
     let verdict = level::decide(services, &demand, session.session.person_id, session::achieved(session)?).await?;
-    let plan = disclosure::plan(services, known, request, session.session.person_id).await?;
-    let known_here = !request.prompts(Prompt::SelectAccount)
-        && store::session_client::list(&services.db, session.session.id)
-            .await?
-            .iter()
-            .any(|visit| visit.client_id == known.client.client_id);
+    let plan = seen.plan(services, known, request).await?;
+    let known_here = !request.prompts(Prompt::SelectAccount) && seen.visited(services, &known.client.client_id).await?;
     let situation = Situation {
         session: true,
         fresh: recent && !request.prompts(Prompt::Login),
@@ -274,10 +309,10 @@ pub async fn advance(services: &Services, interaction: &Interaction, session: Op
     let Some(known) = known.filter(|known| !known.client.disabled) else {
         return Ok(Advance::AlreadyDone);
     };
-    let view = look(services, interaction, &known, session.as_ref()).await?;
+    let view = look(services, interaction, &known, session.as_ref().map(Seen::Alone)).await?;
     match (steps::next(&view.situation), session, view.plan) {
         (Step::Finish { acr }, Some(session), Some(plan)) => {
-            match finish(services, interaction, &known, &session, (&plan, acr)).await? {
+            match finish(services, interaction, &known, &session, (&plan, acr, None)).await? {
                 Finished::Answer(response) => {
                     interaction::forget(services, interaction).await?;
                     Ok(Advance::Answer(response))
@@ -401,7 +436,7 @@ pub async fn step(services: &Services, interaction: &Interaction, session: &Live
     let Some(known) = clients::find(services, &request.client_id).await? else {
         return Ok(Step::CannotBeMet);
     };
-    let view = look(services, interaction, &known, Some(session)).await?;
+    let view = look(services, interaction, &known, Some(Seen::Alone(session))).await?;
     Ok(steps::next(&view.situation))
 }
 
@@ -452,7 +487,7 @@ async fn finish(
     interaction: &Interaction,
     known: &KnownClient,
     session: &LiveSession,
-    (plan, acr): (&Plan, String),
+    (plan, acr, subject): (&Plan, String, Option<String>),
 ) -> Outcome<Finished> {
     let Some(request) = interaction.request() else {
         return Err(Fault::Internal("a portal's flow without a request".into()));
@@ -470,7 +505,11 @@ async fn finish(
     }
     let sid = RowId::new(now, &*services.entropy);
     let sid = store::session_client::upsert(&mut tx, session.session.id, client_id, sid.0, now).await?;
-    let subject = subject::of_in(services, &mut tx, &known.client.sector, person, now).await?;
+    let subject = match subject {
+        // It never changes once it is made (I6).
+        Some(made) => made,
+        None => subject::of_in(services, &mut tx, &known.client.sector, person, now).await?,
+    };
     let refused = note_consent(services, &mut tx, (interaction, known, person), plan).await?;
     let release = plan.release.clone().without(&refused);
     let code = random_token(&*services.entropy);

@@ -5,6 +5,7 @@ mod credentials;
 mod grants;
 mod once;
 mod persons;
+mod plans;
 mod records;
 mod sessions;
 mod throttles;
