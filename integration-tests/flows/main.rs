@@ -31,8 +31,9 @@ mod recognised;
 #[cfg(test)]
 mod refresh;
 #[cfg(test)]
-mod second_proof;
 mod routes;
+#[cfg(test)]
+mod second_proof;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]

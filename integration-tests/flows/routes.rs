@@ -98,8 +98,10 @@ const DEMO: &[(&str, &[&str], Door)] = &[
     ("/", &["GET"], Public),
     ("/sample", &["GET"], Public),
     ("/metrics", &["GET"], Public),
+    ("/test/components", &["GET"], Public),
     ("/test/inbox", &["GET"], Public),
     ("/test/inbox/clear", &["POST"], Public),
+    ("/test/pages/{page}/{state}", &["GET"], Public),
     ("/test/what-happened/{grant}", &["GET"], Public),
 ];
 
@@ -123,6 +125,8 @@ pub fn filled(path: &str) -> String {
         .replace("{id}", uuid)
         .replace("{grant}", uuid)
         .replace("{name}", "app.css")
+        .replace("{page}", "x")
+        .replace("{state}", "x")
 }
 
 /// The paths that a router knows, by its own account of itself.
