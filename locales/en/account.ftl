@@ -177,7 +177,6 @@ activity-consent-given = Agreed to share data with { $portal }
 activity-consent-refused = Refused to share data with { $portal }
 activity-consent-ended = Stopped sharing with { $portal }
 activity-data-sent = Data sent to { $portal }
-not-me = Not me
 report-title = Report something strange
 not-me-choose = What should happen now?
 not-me-freeze = Freeze and send

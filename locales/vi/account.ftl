@@ -177,7 +177,6 @@ activity-consent-given = Đồng ý gửi thông tin tới { $portal }
 activity-consent-refused = Không đồng ý gửi thông tin tới { $portal }
 activity-consent-ended = Ngừng chia sẻ với { $portal }
 activity-data-sent = Gửi thông tin tới { $portal }
-not-me = Không phải tôi
 report-title = Báo việc lạ
 not-me-choose = Bạn muốn làm gì ngay?
 not-me-freeze = Khóa tạm và gửi
