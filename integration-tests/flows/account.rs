@@ -436,7 +436,8 @@ async fn c28_what_happened_is_told_to_its_person_only() {
     house.with(&MINH).await;
     let portal = Portal::with(&house, "shop", json!({ "client_name": "=HYPERLINK(\"https://evil.example\")" })).await;
     let mut browser = strong(&house, &HOA).await;
-    portal.ask(&mut browser, &[]).await;
+    let page = portal.ask(&mut browser, &[]).await;
+    browser.submit(&page, "/continue", &[("action", "continue")]).await.code();
     let now = house.clock.now();
     let viewed = AccountEvent::Viewed { reason: Word::new("help_line"), full_number: true };
     let entry = Entry::new(AuditId::new(now, &SystemEntropy), now, viewed).person(who);
