@@ -75,8 +75,10 @@ fn from_base32(text: &str) -> Vec<u8> {
 
 // --- The stop page (C11, C12) ---
 
-/// Every act that the stop page guards, with a form that would do it.
-const GUARDED: &[(&str, &str, &[(&str, &str)])] = &[
+type Fields = &'static [(&'static str, &'static str)];
+
+/// Every act that the stop page guards: purpose, page, a form that would do it.
+const GUARDED: &[(&str, &str, Fields)] = &[
     ("password", "/account/password", &[("current_password", "x"), ("new_password", "Ba con gà xám 71")]),
     ("recovery_codes", "/account/recovery-codes", &[("action", "renew")]),
     ("phone", "/account/phone", &[("phone", "0912000077")]),
@@ -154,7 +156,7 @@ async fn c12_yes_changes_nothing_and_offers_to_freeze() {
 async fn p5_a_weak_or_stale_session_changes_nothing() {
     let house = House::new().await;
     let who = house.with(&HOA).await;
-    let acts: Vec<(&str, &[(&str, &str)])> = GUARDED
+    let acts: Vec<(&str, Fields)> = GUARDED
         .iter()
         .map(|(_, path, fields)| (*path, *fields))
         .chain([
