@@ -297,7 +297,9 @@ fn wording(services: &Services, notice: &Notice, language: &str, kind: MessageKi
     let hotline = provider.hotline.as_deref().unwrap_or(messages::instead_of_hotline(locale));
     let service = if locale == Locale::En { &provider.service_name_en } else { &provider.service_name_vi };
     let text = match notice {
-        Notice::SignInCode { code, .. } | Notice::CreateAccountCode { code } if kind == MessageKind::Voice => {
+        Notice::SignInCode { code, .. } | Notice::CreateAccountCode { code } | Notice::ConfirmPhoneCode { code }
+            if kind == MessageKind::Voice =>
+        {
             messages::code_call(locale, code)
         }
         Notice::SignInCode { code, portal } => {
@@ -309,6 +311,23 @@ fn wording(services: &Services, notice: &Notice, language: &str, kind: MessageKi
         Notice::PasskeyRemoved { at } => messages::passkey_removed_sms(locale, *at, hotline),
         Notice::PasswordChanged { at } => messages::password_changed_sms(locale, *at, hotline),
         Notice::RecoveryCodesRenewed { at } => messages::recovery_codes_sms(locale, *at, hotline),
+        Notice::ConfirmPhoneCode { code } => messages::confirm_phone_sms(locale, host, code),
+        Notice::PhoneChangeAsked { effective_at, code } => {
+            let text = messages::phone_change_asked_sms(locale, *effective_at, code, hotline);
+            // A text message never holds a link; an e-mail names the page, which changes nothing by being opened.
+            if kind == MessageKind::Email {
+                format!("{text}\n{}/not-me", services.issuer().trim_end_matches('/'))
+            } else {
+                text
+            }
+        }
+        Notice::PhoneChanged { at } => messages::phone_changed_sms(locale, *at, hotline),
+        Notice::PhoneChangeCancelled { at } => messages::phone_change_cancelled_sms(locale, *at),
+        Notice::TotpAdded { at } => messages::totp_added_sms(locale, *at, hotline),
+        Notice::TotpRemoved { at } => messages::totp_removed_sms(locale, *at, hotline),
+        Notice::AccountFrozen { at } => messages::account_frozen_sms(locale, *at, hotline),
+        Notice::AccountUnfrozen { at } => messages::account_unfrozen_sms(locale, *at, hotline),
+        Notice::AccountClosed { at } => messages::account_closed_sms(locale, *at, hotline),
         Notice::AccountConfirmed => messages::account_confirmed_sms(locale),
         Notice::AccountNotConfirmed => messages::account_not_confirmed_sms(locale, hotline),
     };

@@ -5,6 +5,8 @@
 mod kit;
 
 #[cfg(test)]
+mod account;
+#[cfg(test)]
 mod backchannel;
 #[cfg(test)]
 mod bad_input;

@@ -106,7 +106,7 @@ pub fn router(state: AppState) -> Router {
         .merge(oidc::router())
         .merge(signin::router())
         .merge(create::router())
-        .merge(account::router())
+        .merge(account::router(&state))
         .merge(signout::router())
         .merge(assets::router())
         .merge(demo::router(state.demo.is_some()))

@@ -1,5 +1,6 @@
 //! Every function of this floor, on both engines.
 
+mod account;
 mod clients;
 mod credentials;
 mod grants;
