@@ -10,7 +10,7 @@ use crate::flow::clients::Clients;
 use crate::flow::delivery::{Senders, TestInbox};
 use crate::flow::keys::{self, Keys, Making};
 use crate::flow::outbox::Notice;
-use crate::http::{AppState, DemoSite, Site};
+use crate::http::{AppParts, AppState, DemoSite, Site};
 use crate::identity::{AcrDefinition, AcrTable, AuthenticationLevel, IdentityLevel, Requirement};
 use crate::notify::{
     BackchannelLogout, HttpGateway, HttpGatewaySettings, MessageKind, MessageSender, OutboundClient, OutboundPolicy,
@@ -133,6 +133,9 @@ pub async fn build(
 ) -> Result<Arc<Services>, StartError> {
     let Surroundings { clock, entropy, population: given, organizations: given_organizations } = surroundings;
     let cache = open_cache(&config, clock.clone())?;
+    // It connects while the keys are read: the first request need not wait for that.
+    let connecting = cache.clone();
+    tokio::spawn(async move { drop(connecting.ping().await) });
     let sealer = Sealer::new(kek);
     let demo = config.provider.environment == crate::config::Environment::Demo;
     let making = Making { now: clock.now(), entropy: &*entropy, demo, force: false };
@@ -318,7 +321,9 @@ fn wording(services: &Services, notice: &Notice, language: &str, kind: MessageKi
     let hotline = provider.hotline.as_deref().unwrap_or(messages::instead_of_hotline(locale));
     let service = if locale == Locale::En { &provider.service_name_en } else { &provider.service_name_vi };
     let text = match notice {
-        Notice::SignInCode { code, .. } | Notice::CreateAccountCode { code } if kind == MessageKind::Voice => {
+        Notice::SignInCode { code, .. } | Notice::CreateAccountCode { code } | Notice::ConfirmPhoneCode { code }
+            if kind == MessageKind::Voice =>
+        {
             messages::code_call(locale, code)
         }
         Notice::SignInCode { code, portal } => {
@@ -330,6 +335,23 @@ fn wording(services: &Services, notice: &Notice, language: &str, kind: MessageKi
         Notice::PasskeyRemoved { at } => messages::passkey_removed_sms(locale, *at, hotline),
         Notice::PasswordChanged { at } => messages::password_changed_sms(locale, *at, hotline),
         Notice::RecoveryCodesRenewed { at } => messages::recovery_codes_sms(locale, *at, hotline),
+        Notice::ConfirmPhoneCode { code } => messages::confirm_phone_sms(locale, host, code),
+        Notice::PhoneChangeAsked { effective_at, code } => {
+            let text = messages::phone_change_asked_sms(locale, *effective_at, code, hotline);
+            // A text message never holds a link; an e-mail names the page, which changes nothing by being opened.
+            if kind == MessageKind::Email {
+                format!("{text}\n{}/not-me", services.issuer().trim_end_matches('/'))
+            } else {
+                text
+            }
+        }
+        Notice::PhoneChanged { at } => messages::phone_changed_sms(locale, *at, hotline),
+        Notice::PhoneChangeCancelled { at } => messages::phone_change_cancelled_sms(locale, *at),
+        Notice::TotpAdded { at } => messages::totp_added_sms(locale, *at, hotline),
+        Notice::TotpRemoved { at } => messages::totp_removed_sms(locale, *at, hotline),
+        Notice::AccountFrozen { at } => messages::account_frozen_sms(locale, *at, hotline),
+        Notice::AccountUnfrozen { at } => messages::account_unfrozen_sms(locale, *at, hotline),
+        Notice::AccountClosed { at } => messages::account_closed_sms(locale, *at, hotline),
         Notice::AccountConfirmed => messages::account_confirmed_sms(locale),
         Notice::AccountNotConfirmed => messages::account_not_confirmed_sms(locale, hotline),
     };
@@ -417,14 +439,16 @@ pub fn bind(address: SocketAddr, option: &str) -> Result<std::net::TcpListener, 
 
 /// What the router is given.
 pub fn state(services: Arc<Services>, demo: Option<Arc<DemoSite>>) -> AppState {
-    AppState {
+    AppState::from(AppParts {
         site: Arc::new(site(&services.config)),
+        documents: Arc::default(),
+        requests: Arc::default(),
         places: Arc::new(Semaphore::new(services.config.limits.concurrency)),
         stopping: Arc::new(AtomicBool::new(false)),
         metrics: services.config.metrics.enabled.then(metrics_handle).flatten(),
         demo,
         services,
-    }
+    })
 }
 
 /// The largest request head, in bytes: parameters in an address take up to 16 KiB, cookies a few more.
@@ -438,10 +462,9 @@ pub fn serve(
 ) -> Result<Running, StartError> {
     let address = listener.local_addr().map_err(because("the listener"))?;
     let (stop, stopped) = watch::channel(false);
-    let stopping = Arc::new(AtomicBool::new(false));
     let limits = &services.config.limits;
-    let mut state = state(services.clone(), demo);
-    state.stopping = stopping.clone();
+    let state = state(services.clone(), demo);
+    let stopping = state.stopping.clone();
     if services.config.metrics.enabled && state.demo.is_none() {
         let listener = bind(services.config.metrics.listen, "[metrics] listen")?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(because("the metrics listener"))?;

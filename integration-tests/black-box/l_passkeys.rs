@@ -249,6 +249,12 @@ async fn l4_a_registration_is_checked_in_every_part(site: &Site) {
     assert_eq!(keys().await, 1, "the true one");
 }
 
+/// Says on the stop page that nobody is telling what to do (C11).
+async fn by_myself(browser: &Browser, csrf: &str, purpose: &str) {
+    let answer = browser.post("/account/stop", &[("csrf", csrf), ("for", purpose), ("answer", "no")]).await;
+    assert_eq!(answer.status, 303, "{:.500}", answer.body);
+}
+
 async fn l6_a_key_is_bound_only_by_its_owner_and_once(site: &Site) {
     let owner = Citizen::with_password(site).await;
     owner.open_account(site, Way::PasswordAndRecovery).await;
@@ -269,6 +275,9 @@ async fn l6_a_key_is_bound_only_by_its_owner_and_once(site: &Site) {
     let before = site.messages_to(&owner.person.phone).await.len();
     let made = owner.browser.post("/account/passkeys", &[("csrf", &csrf), ("credential", &answer)]).await;
     assert_eq!(made.status, 303, "{:.500}", made.body);
+    let stop = owner.browser.post("/account/passkeys", &[("csrf", &csrf), ("credential", &answer)]).await;
+    assert_eq!(stop.header("location"), "/account/stop?for=passkey", "a second passkey asks who is on the phone");
+    by_myself(&owner.browser, &csrf, "passkey").await;
     let again = owner.browser.post("/account/passkeys", &[("csrf", &csrf), ("credential", &answer)]).await;
     assert_eq!(again.status, 422, "the same answer again");
     eventually("a word to the owner's phone", || async {
@@ -282,6 +291,7 @@ async fn l6_a_key_is_bound_only_by_its_owner_and_once(site: &Site) {
     assert_eq!(present(&browser, &page, &got).await.status, 303, "the bound key signs in");
     // An answer to a sign-in is none to a registration.
     let csrf = owner.browser.open("/account/passkeys").await.csrf();
+    by_myself(&owner.browser, &csrf, "passkey").await;
     owner.browser.post("/account/passkeys/options", &[("csrf", &csrf)]).await;
     let shown = owner.browser.post("/account/passkeys", &[("csrf", &csrf), ("credential", &got.to_string())]).await;
     assert_eq!(shown.status, 422);

@@ -99,6 +99,10 @@ export class CitizenAtBrowser {
       }],
       ['step-up', onStepUp && plan.stepUp === 'password' ? strongerPassword : none(page), (button) => visitor.press(button)],
       ['step-up', visitor.form('/step-up', 'action'), (form) => submit(form, 'cancel')],
+      ['stop', visitor.form('/account/stop', 'for'), async (form) => {
+        await page.locator('label[for="answer-no"]').click();
+        await submit(form);
+      }],
       ['confirm-logout', visitor.form('/logout/confirm', 'action'), (form) => submit(form, 'all')],
       ['identifier', page.locator('form:has([name="identifier"])'), async (form) => {
         await form.locator('[name="identifier"]').fill(person.number);

@@ -5,6 +5,8 @@
 mod kit;
 
 #[cfg(test)]
+mod account;
+#[cfg(test)]
 mod backchannel;
 #[cfg(test)]
 mod bad_input;
@@ -32,6 +34,7 @@ mod organizations;
 mod recognised;
 #[cfg(test)]
 mod refresh;
+#[cfg(test)]
 mod routes;
 #[cfg(test)]
 mod second_proof;

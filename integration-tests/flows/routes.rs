@@ -26,8 +26,8 @@ use Door::{Bearer, Client, Flow, Person, Public};
 
 /// Path, methods, who.
 const ROUTES: &[(&str, &[&str], Door)] = &[
-    ("/.well-known/openid-configuration", &["GET"], Public),
-    ("/jwks", &["GET"], Public),
+    ("/.well-known/openid-configuration", &["GET", "OPTIONS"], Public),
+    ("/jwks", &["GET", "OPTIONS"], Public),
     ("/health/live", &["GET"], Public),
     ("/health/ready", &["GET"], Public),
     ("/assets/{name}", &["GET"], Public),
@@ -102,8 +102,10 @@ const DEMO: &[(&str, &[&str], Door)] = &[
     ("/", &["GET"], Public),
     ("/sample", &["GET"], Public),
     ("/metrics", &["GET"], Public),
+    ("/test/components", &["GET"], Public),
     ("/test/inbox", &["GET"], Public),
     ("/test/inbox/clear", &["POST"], Public),
+    ("/test/pages/{page}/{state}", &["GET"], Public),
     ("/test/what-happened/{grant}", &["GET"], Public),
 ];
 
@@ -127,6 +129,8 @@ pub fn filled(path: &str) -> String {
         .replace("{id}", uuid)
         .replace("{grant}", uuid)
         .replace("{name}", "app.css")
+        .replace("{page}", "x")
+        .replace("{state}", "x")
 }
 
 /// The paths that a router knows, by its own account of itself.
@@ -210,7 +214,8 @@ async fn r6_every_door_asks_for_what_its_row_says() {
                 let mut browser = house.browser();
                 let page = match *method {
                     "POST" => browser.send(&target, fields).await,
-                    _ => browser.fetch(&target).await,
+                    "GET" => browser.fetch(&target).await,
+                    other => browser.method(other, &target).await,
                 };
                 let what = format!("{method} {path} {fields:?}: {} {:?}", page.status, page.location());
                 assert!(browser.session().is_none(), "{what}: a session");

@@ -83,3 +83,16 @@ notice-other-sessions-ended = { $count ->
 }
 notice-inbox-cleared = All messages deleted.
 notice-waits-until = Your passkey is new. You can do this from { $time }.
+error-totp-wrong = That is not the code. Enter the newest one in the app.
+error-phone-same = This is the number in use
+error-notice-code-format = Enter the 8 symbols in the notice, like 7F3K-92MX
+error-notice-code-wrong = The number or the code is not right, or the code was used
+error-try-again-from = Try again from { $time }
+notice-totp-added = Authenticator app added.
+notice-totp-removed = Authenticator app removed.
+notice-phone-changed = Phone number changed. The new one works now.
+notice-phone-waits = New number received. It works after 24 hours and can be cancelled before.
+notice-phone-cancelled = Change cancelled. The old number stays in use.
+notice-sharing-stopped = Sharing stopped. The service will ask again at your next sign-in.
+notice-settings-saved = Settings saved.
+notice-account-opened = Your account is open again.

@@ -58,3 +58,11 @@ notice-organization-register-down = Received. The register has not answered yet;
 notice-organization-refused = Recorded that you did not agree.
 error-organization-code-format = This is not the form of a tax code or agency code. Look at the registration paper.
 error-organization-no-match = No organization with this code was found that you represent. { $left } tries left.
+
+activity-organization-applied = Asked to open an organization's account
+activity-organization-waiting = The register of organizations did not answer; we ask again
+activity-organization-no-match = No organization was found for you under the code typed
+activity-organization-agreed = Agreed to open an organization's account
+activity-organization-refused = Did not agree to open an organization's account
+activity-organization-role-ended = You no longer represent an organization, says its register
+activity-organization-acted = Acted for an organization at { $portal }

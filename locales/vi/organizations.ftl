@@ -58,3 +58,11 @@ notice-organization-register-down = Đã nhận. Cơ sở dữ liệu chưa tr�
 notice-organization-refused = Đã ghi nhận bạn không đồng ý.
 error-organization-code-format = Mã này không đúng dạng mã số thuế hoặc mã cơ quan. Hãy xem lại giấy đăng ký.
 error-organization-no-match = Không tìm thấy tổ chức có mã này mà bạn là người đại diện. Còn { $left } lần thử.
+
+activity-organization-applied = Xin mở tài khoản cho tổ chức
+activity-organization-waiting = Cơ sở dữ liệu về tổ chức chưa trả lời, chúng tôi sẽ hỏi lại
+activity-organization-no-match = Không tìm thấy tổ chức của bạn theo mã đã nhập
+activity-organization-agreed = Đồng ý mở tài khoản cho tổ chức
+activity-organization-refused = Không đồng ý mở tài khoản cho tổ chức
+activity-organization-role-ended = Bạn không còn là người đại diện của tổ chức theo dữ liệu đăng ký
+activity-organization-acted = Làm thay cho tổ chức tại { $portal }

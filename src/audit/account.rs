@@ -1,6 +1,7 @@
 //! Persons and their state.
 
 use super::{Word, events};
+use crate::base::RowId;
 
 events! {
     /// What happened to a person's account.
@@ -38,6 +39,25 @@ events! {
         Closed = "person.closed" {
             /// Reason code.
             reason: Word,
+        },
+        /// The person said on the stop page that somebody was telling them what to do: nothing was changed.
+        ScamStopped = "scam.stopped" {
+            /// What they were about to do.
+            purpose: Word,
+        },
+        /// The person reported something strange.
+        Reported = "incident.reported" {
+            /// The report.
+            report: RowId,
+            /// What was done at once.
+            action: Word,
+        },
+        /// An officer looked at the person's record.
+        Viewed = "person.viewed" {
+            /// Why.
+            reason: Word,
+            /// The whole personal number was shown.
+            full_number: bool,
         },
     }
 }

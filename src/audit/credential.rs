@@ -52,6 +52,16 @@ events! {
             /// `phone` or `email`.
             contact_kind: Word,
         },
+        /// A change of phone was asked for; it waits.
+        ContactChangeAsked = "contact_change.asked" {
+            /// `phone`.
+            contact_kind: Word,
+        },
+        /// A waiting change of phone was cancelled.
+        ContactChangeCancelled = "contact_change.cancelled" {
+            /// `phone`.
+            contact_kind: Word,
+        },
         /// A phone number or e-mail address ended.
         ContactEnded = "contact.ended" {
             /// `phone` or `email`.

@@ -27,6 +27,25 @@ impl ErrorId {
         Self(text)
     }
 
+    /// An id as a person typed it: spaces, hyphens and case do not matter, O reads as 0, I and L as 1. `None` for what
+    /// cannot be one.
+    pub fn parse(typed: &str) -> Option<Self> {
+        if typed.chars().count() > 32 {
+            return None;
+        }
+        let kept = typed.chars().filter(|c| !c.is_whitespace() && !matches!(c, '-' | '.' | '\u{2010}'..='\u{2015}'));
+        let symbols: String = kept
+            .map(|c| match c.to_ascii_uppercase() {
+                'O' => '0',
+                'I' | 'L' => '1',
+                other => other,
+            })
+            .collect();
+        let whole = symbols.len() == 8 && symbols.bytes().all(|b| ALPHABET.contains(&b));
+        let (first, second) = symbols.split_at_checked(4)?;
+        whole.then(|| Self(format!("{first}-{second}")))
+    }
+
     /// The id as shown.
     pub fn as_str(&self) -> &str {
         &self.0

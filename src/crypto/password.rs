@@ -2,7 +2,10 @@
 
 use super::gate::Gate;
 use crate::base::{Entropy, Secret};
-use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher as _, PasswordVerifier, Version};
+use argon2::password_hash::phc::{Output, ParamsString, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, PasswordHash, Version};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
@@ -62,6 +65,7 @@ pub enum PasswordError {
 #[derive(Debug, Clone)]
 pub struct PasswordHasher {
     gate: Gate,
+    memory: Memory,
     retry_after: Duration,
 }
 
@@ -69,7 +73,7 @@ impl PasswordHasher {
     /// With the given limits.
     pub fn new(limits: HashLimits) -> Self {
         let gate = Gate::new(limits.permits, limits.queue, limits.max_wait);
-        Self { gate, retry_after: limits.max_wait.max(Duration::from_secs(1)) }
+        Self { gate, memory: Memory::default(), retry_after: limits.max_wait.max(Duration::from_secs(1)) }
     }
 
     /// A PHC string to store.
@@ -83,9 +87,16 @@ impl PasswordHasher {
         let mut salt = [0u8; SALT_BYTES];
         entropy.fill(&mut salt);
         let password = normalized(password);
-        self.run(move || {
-            let hash = hasher()?.hash_password_with_salt(password.as_bytes(), &salt);
-            hash.map(|hash| hash.to_string()).map_err(|_| PasswordError::Hashing)
+        self.run(move |memory| {
+            let output = memory.digest(&parameters()?, password.as_bytes(), &salt)?;
+            let hash = PasswordHash {
+                algorithm: Algorithm::Argon2id.ident(),
+                version: Some(Version::V0x13.into()),
+                params: ParamsString::try_from(&parameters()?).map_err(|_| PasswordError::Hashing)?,
+                salt: Some(Salt::new(&salt).map_err(|_| PasswordError::Hashing)?),
+                hash: Some(Output::new(&output).map_err(|_| PasswordError::Hashing)?),
+            };
+            Ok(hash.to_string())
         })
         .await
     }
@@ -99,13 +110,9 @@ impl PasswordHasher {
         let acceptable = !password.is_empty() && password.expose().len() <= PASSWORD_MAX_BYTES;
         let stored = stored.filter(|_| acceptable).map(str::to_owned);
         let password = normalized(password);
-        self.run(move || match stored {
-            Some(stored) => compare(&password, &stored),
-            None => {
-                let mut unused = Zeroizing::new([0u8; Params::DEFAULT_OUTPUT_LEN]);
-                let work = hasher()?.hash_password_into(password.as_bytes(), &[0; SALT_BYTES], unused.as_mut_slice());
-                work.map(|()| false).map_err(|_| PasswordError::Hashing)
-            }
+        self.run(move |memory| match stored {
+            Some(stored) => compare(memory, &password, &stored),
+            None => memory.digest(&parameters()?, password.as_bytes(), &[0; SALT_BYTES]).map(|_| false),
         })
         .await
     }
@@ -118,8 +125,17 @@ impl PasswordHasher {
     async fn run<T, F>(&self, work: F) -> Result<T, PasswordError>
     where
         T: Send + 'static,
-        F: FnOnce() -> Result<T, PasswordError> + Send + 'static,
+        F: FnOnce(&Memory) -> Result<T, PasswordError> + Send + 'static,
     {
+        let (gate, memory) = (self.gate.clone(), self.memory.clone());
+        let work = move || {
+            let outcome = work(&memory);
+            // The last one for now: what is not needed soon goes back to the system.
+            if gate.load() == (1, 0) {
+                memory.free();
+            }
+            outcome
+        };
         match self.gate.run(work).await {
             Ok(outcome) => outcome,
             Err(_) => Err(PasswordError::Overloaded { retry_after: self.retry_after }),
@@ -135,23 +151,58 @@ pub fn needs_rehash(stored: &str) -> bool {
         || (params.m_cost(), params.t_cost(), params.p_cost()) != (MEMORY_KIB, PASSES, LANES)
 }
 
-fn hasher() -> Result<Argon2<'static>, PasswordError> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| PasswordError::Hashing)?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+fn parameters() -> Result<Params, PasswordError> {
+    Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| PasswordError::Hashing)
 }
 
-fn compare(password: &str, stored: &str) -> Result<bool, PasswordError> {
+/// Working memory of hashes: used again while one hash follows another, given back after the last.
+///
+/// Left to the allocator, each thread that ever hashed keeps its own 19 MiB and more: half a gigabyte after a busy
+/// minute, and every hash pays for five thousand page faults.
+#[derive(Debug, Clone, Default)]
+struct Memory(Arc<Mutex<Vec<Vec<Block>>>>);
+
+/// Blocks of 1 KiB that are asked for: so many that glibc maps them from the system by themselves, and unmaps them when
+/// they are freed, whatever it has learnt of sizes before (it never does that for less than 32 MiB once such a block was
+/// freed). Pages that are not touched cost nothing.
+const MAPPED_BLOCKS: usize = 33 * 1024;
+
+impl Memory {
+    fn blocks(&self, count: usize) -> Vec<Block> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut blocks = kept.unwrap_or_else(|| Vec::with_capacity(MAPPED_BLOCKS.max(count)));
+        blocks.resize(count, Block::new());
+        blocks
+    }
+
+    fn free(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn digest(&self, params: &Params, password: &[u8], salt: &[u8]) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
+        let mut blocks = self.blocks(params.block_count());
+        let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
+        let mut output = Zeroizing::new(vec![0; length]);
+        let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
+        let made = hasher.hash_password_into_with_memory(password, salt, &mut output, &mut blocks);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(blocks);
+        made.map(|()| output).map_err(|_| PasswordError::Hashing)
+    }
+}
+
+fn compare(memory: &Memory, password: &str, stored: &str) -> Result<bool, PasswordError> {
     let hash = PasswordHash::new(stored).map_err(|_| PasswordError::StoredHash)?;
     let params = Params::try_from(&hash).map_err(|_| PasswordError::StoredHash)?;
     let bounded = params.m_cost() <= MEMORY_KIB * MAX_FACTOR && params.t_cost() <= PASSES * MAX_FACTOR;
     if hash.algorithm.as_str() != Algorithm::Argon2id.as_str() || !bounded || params.p_cost() > LANES * MAX_FACTOR {
         return Err(PasswordError::StoredHash);
     }
-    match hasher()?.verify_password(password.as_bytes(), &hash) {
-        Ok(()) => Ok(true),
-        Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
-        Err(_) => Err(PasswordError::Hashing),
+    let (Some(salt), Some(expected)) = (hash.salt, hash.hash) else { return Err(PasswordError::StoredHash) };
+    if hash.version.is_some_and(|version| version != u32::from(Version::V0x13)) {
+        return Err(PasswordError::StoredHash);
     }
+    let output = memory.digest(&params, password.as_bytes(), &salt)?;
+    Ok(verify_slices_are_equal(&output, expected.as_bytes()).is_ok())
 }
 
 /// NFC (NIST SP 800-63B 3.1.1.2): a Vietnamese password typed on a phone and on a computer may differ in bytes only.
@@ -182,6 +233,24 @@ mod tests {
             assert!(!hasher.verify(&Secret::new(wrong), Some(&stored)).await.unwrap(), "{wrong}");
         }
         assert!(!needs_rehash(&stored));
+    }
+
+    /// What an earlier hash left in the memory does not change a later one; the reference is the library's own way.
+    #[tokio::test]
+    async fn memory_that_was_used_before_gives_the_same_hash_and_is_given_back() {
+        use argon2::{PasswordHasher as _, PasswordVerifier as _};
+        let memory = Memory::default();
+        let first = memory.digest(&parameters().unwrap(), b"one", &[7; SALT_BYTES]).unwrap();
+        drop(memory.digest(&parameters().unwrap(), b"two", &[8; SALT_BYTES]).unwrap());
+        assert_eq!(memory.0.lock().unwrap().len(), 1, "used again");
+        assert_eq!(*memory.digest(&parameters().unwrap(), b"one", &[7; SALT_BYTES]).unwrap(), *first);
+        let library = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters().unwrap());
+        let hasher = hasher_of(2);
+        let ours = hasher.hash(&Secret::new("ours"), &SystemEntropy).await.unwrap();
+        library.verify_password(b"ours", &PasswordHash::new(&ours).unwrap()).unwrap();
+        let theirs = library.hash_password_with_salt(b"theirs", &[9; SALT_BYTES]).unwrap().to_string();
+        assert!(hasher.verify(&Secret::new("theirs"), Some(&theirs)).await.unwrap());
+        assert!(hasher.memory.0.lock().unwrap().is_empty(), "nobody hashes and memory is still held");
     }
 
     #[tokio::test]

@@ -1,8 +1,8 @@
 //! SQLite: readers beside one writer whose commits are shared.
 //!
 //! A commit on a disk costs a wait for fsync. Transactions that queue for the writer meanwhile therefore become
-//! members of one group: each works inside a savepoint, and one COMMIT makes them all durable. A member is answered
-//! only after that COMMIT. When the group fails, every member is told so; nobody gets a yes that is not on disk.
+//! members of one group: each works inside a savepoint (the first one needs none: to undo it is to undo the group), and
+//! one COMMIT makes them all durable. A member is answered only after that COMMIT. When the group fails, every member is told so; nobody gets a yes that is not on disk.
 
 use super::{Error, Pools};
 use crate::base::{SystemEntropy, random_token};
@@ -50,6 +50,8 @@ struct Line {
     connection: Option<SqliteConnection>,
     group: Stage,
     member: Stage,
+    /// The member is the first of its group and works without a savepoint.
+    first: bool,
     waiting: Vec<oneshot::Sender<Result<(), String>>>,
 }
 
@@ -149,6 +151,7 @@ impl Writer {
             connection: Some(connection),
             group: Stage::Closed,
             member: Stage::Closed,
+            first: false,
             waiting: Vec::new(),
         }));
         let commits = Arc::new(AtomicU64::new(0));
@@ -188,6 +191,9 @@ impl Line {
                 return Err(error.into());
             }
             self.group = Stage::Open;
+            self.member = Stage::Open;
+            self.first = true;
+            return Ok(());
         }
         self.member = Stage::Unsure;
         if let Err(error) = self.run("SAVEPOINT member").await {
@@ -200,8 +206,11 @@ impl Line {
 
     /// Keeps a member's work in the group. After an error the caller must settle.
     async fn release(&mut self) -> Result<(), Error> {
-        self.member = Stage::Unsure;
-        self.run("RELEASE member").await?;
+        if !self.first {
+            self.member = Stage::Unsure;
+            self.run("RELEASE member").await?;
+        }
+        self.first = false;
         self.member = Stage::Closed;
         Ok(())
     }
@@ -216,6 +225,16 @@ impl Line {
             return;
         }
         if self.member == Stage::Closed {
+            return;
+        }
+        if self.first {
+            // Whoever came later would have waited for this one to end: there is nobody else in the group.
+            if self.run("ROLLBACK").await.is_err() {
+                self.fail_group("the transaction could not be undone").await;
+            }
+            self.group = Stage::Closed;
+            self.member = Stage::Closed;
+            self.first = false;
             return;
         }
         let unsure = self.member == Stage::Unsure;
@@ -264,6 +283,7 @@ impl Line {
         }
         self.group = Stage::Closed;
         self.member = Stage::Closed;
+        self.first = false;
         if let Some(mut connection) = self.connection.take() {
             let _ = sqlx::query("ROLLBACK").execute(&mut connection).await;
             let _ = connection.close().await;
@@ -318,6 +338,7 @@ impl Drop for SqliteTx {
             line.waiting.clear();
             line.group = Stage::Closed;
             line.member = Stage::Closed;
+            line.first = false;
             return;
         };
         runtime.spawn(async move {

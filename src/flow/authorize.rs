@@ -20,6 +20,7 @@ use crate::protocol::response::AuthorizeResponse;
 use crate::protocol::{Error, ErrorCode, Parameters, ShowReason, scope};
 use crate::store;
 use crate::store::organization::Representation;
+use crate::store::session::ClientSession;
 use crate::store::spent::SpentKind;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -93,17 +94,17 @@ pub async fn begin(services: &Services, input: &[u8], arrival: Arrival<'_>) -> O
         interaction::save(services, &begun.interaction).await?;
         return Ok(Begin::Interact(Box::new(begun)));
     }
-    let session = session::find(services, arrival.session).await?;
-    let view = look(services, &begun.interaction, &known, session.as_ref()).await?;
+    let found = session::find_for_client(services, arrival.session, &known.client).await?;
+    let view = look(services, &begun.interaction, &known, found.as_ref().map(Seen::Now)).await?;
     // Without a page nobody sees for whom they act: a portal that renews in silence uses its refresh token.
     if silent && view.acting.is_some() {
         return Ok(Begin::Answer(Box::new(request.refuse(Error::INTERACTION_REQUIRED))));
     }
     match steps::next(&view.situation) {
-        Step::Finish { .. } => answer(services, &begun.interaction, &known, session, view).await,
+        Step::Finish { .. } => answer(services, &begun.interaction, &known, found, view).await,
         step if silent => match steps::without_pages(&step, view.plan.as_ref().is_some_and(Plan::releases)) {
             Some(code) => Ok(Begin::Answer(Box::new(request.refuse(silent_error(code))))),
-            None => answer(services, &begun.interaction, &known, session, view).await,
+            None => answer(services, &begun.interaction, &known, found, view).await,
         },
         _ => {
             interaction::save(services, &begun.interaction).await?;
@@ -125,14 +126,14 @@ async fn answer(
     services: &Services,
     interaction: &Interaction,
     known: &KnownClient,
-    session: Option<LiveSession>,
+    found: Option<ClientSession>,
     view: View,
 ) -> Outcome<Begin> {
-    let Some(session) = session else {
+    let Some(ClientSession { live: session, subject, .. }) = found else {
         return Err(Fault::Internal("an answer without a session".into()));
     };
     let request = interaction.request().ok_or_else(|| Fault::Internal("an answer without a request".into()))?;
-    Ok(Begin::Answer(Box::new(match finish(services, interaction, known, &session, &view).await? {
+    Ok(Begin::Answer(Box::new(match finish(services, interaction, known, &session, (&view, subject)).await? {
         Finished::Answer(response) => *response,
         Finished::SessionGone | Finished::AlreadyDone => request.refuse(Error::LOGIN_REQUIRED),
         Finished::RepresentationOver => request.refuse(Error::INTERACTION_REQUIRED),
@@ -192,20 +193,59 @@ impl View {
     }
 }
 
+/// The session of a request.
+#[derive(Clone, Copy)]
+enum Seen<'a> {
+    /// Read just now, together with what concerns the client.
+    Now(&'a ClientSession),
+    /// Read alone: what concerns the client is read when it is needed.
+    Alone(&'a LiveSession),
+}
+
+impl<'a> Seen<'a> {
+    const fn live(self) -> &'a LiveSession {
+        match self {
+            Self::Now(found) => &found.live,
+            Self::Alone(live) => live,
+        }
+    }
+
+    async fn plan(self, services: &Services, known: &KnownClient, request: &AuthorizeRequest) -> Outcome<Plan> {
+        match self {
+            Self::Now(found) => {
+                let consent = found.consent(&known.client.client_id);
+                Ok(disclosure::plan_with(services, known, request, consent))
+            }
+            Self::Alone(live) => disclosure::plan(services, known, request, live.session.person_id).await,
+        }
+    }
+
+    async fn visited(self, services: &Services, client_id: &str) -> Outcome<bool> {
+        match self {
+            Self::Now(found) => Ok(found.visited),
+            Self::Alone(live) => {
+                let visits = store::session_client::list(&services.db, live.session.id).await?;
+                Ok(visits.iter().any(|visit| visit.client_id == client_id))
+            }
+        }
+    }
+}
+
 /// Reads all that the next step depends on.
 async fn look(
     services: &Services,
     interaction: &Interaction,
     known: &KnownClient,
-    session: Option<&LiveSession>,
+    seen: Option<Seen<'_>>,
 ) -> Outcome<View> {
     let Some(request) = interaction.request() else {
         return Err(Fault::Internal("a portal's flow without a request".into()));
     };
     let now = services.clock.now();
-    let Some(session) = session else {
+    let Some(seen) = seen else {
         return Ok(View { situation: nobody(interaction), plan: None, acting: None });
     };
+    let session = seen.live();
     let max_age = request.max_age.or(known.client.metadata.default_max_age);
     let recent = max_age.is_none_or(|seconds| {
         now >= session.session.authenticated_at.minus(Duration::from_secs(60))
@@ -213,12 +253,8 @@ async fn look(
     });
     let demand = level::demand(services, request, &known.client);
     let verdict = level::decide(services, &demand, session.session.person_id, session::achieved(session)?).await?;
-    let plan = disclosure::plan(services, known, request, session.session.person_id).await?;
-    let known_here = !request.prompts(Prompt::SelectAccount)
-        && store::session_client::list(&services.db, session.session.id)
-            .await?
-            .iter()
-            .any(|visit| visit.client_id == known.client.client_id);
+    let plan = seen.plan(services, known, request).await?;
+    let known_here = !request.prompts(Prompt::SelectAccount) && seen.visited(services, &known.client.client_id).await?;
     let asked = request.representation.as_ref();
     let for_whom = representation::for_whom(services, asked, session.session.person_id, interaction.acting).await?;
     let situation = Situation {
@@ -287,17 +323,19 @@ pub async fn advance(services: &Services, interaction: &Interaction, session: Op
     let Some(known) = known.filter(|known| !known.client.disabled) else {
         return Ok(Advance::AlreadyDone);
     };
-    let view = look(services, interaction, &known, session.as_ref()).await?;
+    let view = look(services, interaction, &known, session.as_ref().map(Seen::Alone)).await?;
     match (steps::next(&view.situation), session) {
-        (Step::Finish { .. }, Some(session)) => match finish(services, interaction, &known, &session, &view).await? {
-            Finished::Answer(response) => {
-                interaction::forget(services, interaction).await?;
-                Ok(Advance::Answer(response))
+        (Step::Finish { .. }, Some(session)) => {
+            match finish(services, interaction, &known, &session, (&view, None)).await? {
+                Finished::Answer(response) => {
+                    interaction::forget(services, interaction).await?;
+                    Ok(Advance::Answer(response))
+                }
+                Finished::SessionGone => Ok(Advance::Page(Step::SignIn)),
+                Finished::RepresentationOver => Ok(Advance::Page(Step::ForWhom)),
+                Finished::AlreadyDone => Ok(Advance::AlreadyDone),
             }
-            Finished::SessionGone => Ok(Advance::Page(Step::SignIn)),
-            Finished::RepresentationOver => Ok(Advance::Page(Step::ForWhom)),
-            Finished::AlreadyDone => Ok(Advance::AlreadyDone),
-        },
+        }
         (step, ..) => Ok(Advance::Page(step)),
     }
 }
@@ -413,7 +451,7 @@ pub async fn step(services: &Services, interaction: &Interaction, session: &Live
     let Some(known) = clients::find(services, &request.client_id).await? else {
         return Ok(Step::CannotBeMet);
     };
-    let view = look(services, interaction, &known, Some(session)).await?;
+    let view = look(services, interaction, &known, Some(Seen::Alone(session))).await?;
     Ok(steps::next(&view.situation))
 }
 
@@ -466,7 +504,7 @@ async fn finish(
     interaction: &Interaction,
     known: &KnownClient,
     session: &LiveSession,
-    view: &View,
+    (view, subject): (&View, Option<String>),
 ) -> Outcome<Finished> {
     let (acr, Some(plan)) = (view.acr(), &view.plan) else {
         return Err(Fault::Internal("an answer without a plan".into()));
@@ -494,7 +532,11 @@ async fn finish(
     }
     let sid = RowId::new(now, &*services.entropy);
     let sid = store::session_client::upsert(&mut tx, session.session.id, client_id, sid.0, now).await?;
-    let subject = subject::of_in(services, &mut tx, &known.client.sector, person, now).await?;
+    let subject = match subject {
+        // It never changes once it is made (I6).
+        Some(made) => made,
+        None => subject::of_in(services, &mut tx, &known.client.sector, person, now).await?,
+    };
     let refused = note_consent(services, &mut tx, (interaction, known, person), plan).await?;
     let release = plan.release.clone().without(&refused);
     let code = random_token(&*services.entropy);

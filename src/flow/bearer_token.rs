@@ -1,6 +1,7 @@
 //! Access and refresh tokens that come back: at userinfo, introspection and revocation.
 
 use super::clients::KnownClient;
+use super::keys::Ring;
 use super::representation::{self, Stated};
 use super::{Outcome, Services, audit, disclosure, token};
 use crate::audit::{GrantEvent, Word};
@@ -14,6 +15,7 @@ use crate::store::client::ClientStatus;
 use crate::store::grant::Grant;
 use crate::store::spent::SpentKind;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The userinfo answer, plain or signed as the client registered it.
@@ -68,21 +70,24 @@ pub async fn userinfo(services: &Services, presented: &str) -> Outcome<Result<Us
 }
 
 /// An access token of ours that is live, with its grant where it has one. `None` for anything else.
-async fn read_access(services: &Services, presented: &str) -> Outcome<Option<(AccessToken, Option<Grant>)>> {
+async fn read_access(services: &Services, presented: &str) -> Outcome<Option<(Arc<AccessToken>, Option<Grant>)>> {
     let now = services.clock.now();
     let Some(access) = verified(services, presented, now) else {
         return Ok(None);
     };
-    if store::spent::is_spent(&services.db, SpentKind::RevokedAccessToken, &jti_digest(&access)).await? {
-        return Ok(None);
-    }
+    let jti = jti_digest(&access);
     let Some(id) = access.grant else {
+        if store::spent::is_spent(&services.db, SpentKind::RevokedAccessToken, &jti).await? {
+            return Ok(None);
+        }
         let client = super::clients::find(services, &access.client_id).await?;
         return Ok(client.filter(|known| !known.client.disabled).map(|_| (access, None)));
     };
-    // One read tells whether grant, person and client are all still in order (I2, I5).
-    let live = store::grant::find_for_token(&services.db, id).await?.filter(|found| in_order(found, now));
-    Ok(live.map(|found| (access, Some(found.grant))))
+    // One read tells whether token, grant, person and client are all still in order (I2, I5). It is never spared: a
+    // copy in this process could not know at once what another node revoked.
+    let live = store::grant::find_for_access_token(&services.db, id, &jti).await?;
+    let live = live.filter(|live| !live.revoked && in_order(&live.found, now));
+    Ok(live.map(|live| (access, Some(live.found.grant))))
 }
 
 /// Whether grant, client and person are all such that a token counts.
@@ -92,11 +97,23 @@ fn in_order(found: &store::grant::TokenGrant, now: Timestamp) -> bool {
         && found.person_status == PersonStatus::Active
 }
 
-fn verified(services: &Services, presented: &str, now: Timestamp) -> Option<AccessToken> {
+/// The claims of an access token of ours. A signature is verified once; the time is judged at each use.
+fn verified(services: &Services, presented: &str, now: Timestamp) -> Option<Arc<AccessToken>> {
+    let ring = services.keys.current();
+    let digest = sha256(presented.as_bytes());
+    if let Some(known) = ring.verified.find(&digest, now) {
+        return Some(known);
+    }
+    let access = Arc::new(verify(services, &ring, presented, now)?);
+    ring.verified.keep(&digest, &access, now);
+    Some(access)
+}
+
+fn verify(services: &Services, ring: &Ring, presented: &str, now: Timestamp) -> Option<AccessToken> {
     let typ = TokenKind::AccessToken.typ();
     let expect =
         Expect { typ, issuer: services.issuer(), audience: None, now, leeway: Duration::ZERO, allow_expired: false };
-    let claims = services.keys.current().keys.verify(presented, &expect).ok()?;
+    let claims = ring.keys.verify(presented, &expect).ok()?;
     let mut header = Map::new();
     header.insert("typ".to_owned(), Value::from(typ));
     AccessToken::read(&jws::Unverified { header, claims }, services.issuer(), now).ok()

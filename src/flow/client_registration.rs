@@ -45,6 +45,11 @@ pub struct Added {
     pub metadata: ClientMetadata,
 }
 
+/// Letters and digits only: an id that began with a hyphen would be an option on a command line.
+fn made_up_id(entropy: &dyn Entropy) -> String {
+    random_token(entropy).chars().filter(char::is_ascii_alphanumeric).take(22).collect()
+}
+
 /// Registers a client, or refuses its metadata with the text that says what to mend.
 pub async fn add(registering: &Registering<'_>, json: &str, new: NewClient) -> Outcome<Result<Added, Error>> {
     let policy = RegistrationPolicy { allow_loopback_http: registering.allow_loopback_http };
@@ -52,7 +57,7 @@ pub async fn add(registering: &Registering<'_>, json: &str, new: NewClient) -> O
         Ok(metadata) => metadata,
         Err(error) => return Ok(Err(error)),
     };
-    let client_id = new.client_id.unwrap_or_else(|| random_token(registering.entropy).chars().take(22).collect());
+    let client_id = new.client_id.unwrap_or_else(|| made_up_id(registering.entropy));
     let sector = match check_client_id(&client_id).and_then(|()| metadata.sector(&client_id)) {
         Ok(sector) => sector,
         Err(error) => return Ok(Err(error)),

@@ -39,16 +39,35 @@ pub async fn plan(
     request: &AuthorizeRequest,
     person: PersonId,
 ) -> Outcome<Plan> {
+    let earlier = if wanted(known, request).all().is_empty() {
+        None
+    } else {
+        store::consent::find(&services.db, person, &known.client.client_id).await?
+    };
+    Ok(plan_with(services, known, request, earlier))
+}
+
+/// What a request may ask for under the agreement.
+fn wanted(known: &KnownClient, request: &AuthorizeRequest) -> Release {
     let agreed = known.agreement.as_ref().map(|agreement| claim_names(&agreement.claims)).unwrap_or_default();
+    Release::under_agreement(&request.scope, &request.claims, &agreed)
+}
+
+/// The same where the person's last consent for the client was read already.
+pub fn plan_with(
+    services: &Services,
+    known: &KnownClient,
+    request: &AuthorizeRequest,
+    earlier: Option<store::consent::Consent>,
+) -> Plan {
     let by_law = known.agreement.as_ref().is_some_and(|agreement| agreement.basis_kind == BasisKind::Law);
-    let release = Release::under_agreement(&request.scope, &request.claims, &agreed);
+    let release = wanted(known, request);
     let wanted = release.all();
     if wanted.is_empty() {
         let page_needed = false;
         let none = BTreeSet::new();
-        return Ok(Plan { release, optional: none.clone(), unseen: none.clone(), refused: none, page_needed, by_law });
+        return Plan { release, optional: none.clone(), unseen: none.clone(), refused: none, page_needed, by_law };
     }
-    let earlier = store::consent::find(&services.db, person, &known.client.client_id).await?;
     let (given, refused) = earlier
         .filter(|consent| consent.is_in_force(services.clock.now()))
         .map(|consent| (claim_names(&consent.claims), claim_names(&consent.refused)))
@@ -65,7 +84,7 @@ pub async fn plan(
     let unseen: BTreeSet<ClaimName> =
         wanted.iter().filter(|c| !given.contains(c) && !refused.contains(c)).copied().collect();
     let page_needed = !unseen.is_empty() || request.prompts(Prompt::Consent);
-    Ok(Plan { release, optional, unseen, refused, page_needed, by_law })
+    Plan { release, optional, unseen, refused, page_needed, by_law }
 }
 
 impl Plan {

@@ -1,6 +1,7 @@
 //! Signing keys: made, published, used, retired, so that no token is signed before its key could be known and
 //! no key leaves before its last token ended (I10).
 
+use super::verified_tokens::VerifiedTokens;
 use super::{Fault, Outcome, Services};
 use crate::audit::AdministrationEvent;
 use crate::base::{KeyId, Timestamp};
@@ -19,19 +20,27 @@ pub struct Keys {
     ring: RwLock<Arc<Ring>>,
 }
 
-/// A key ring and the bytes of its JWKS.
+/// A key ring and what was verified with it.
 #[derive(Debug)]
 pub struct Ring {
     /// The parsed keys.
     pub keys: KeyRing,
     /// When it was read from the store.
     pub read_at: Timestamp,
+    /// Access tokens whose signature held. They go with the ring: a key that is withdrawn takes them along.
+    pub verified: VerifiedTokens,
+}
+
+impl Ring {
+    fn new(keys: KeyRing, read_at: Timestamp) -> Arc<Self> {
+        Arc::new(Self { keys, read_at, verified: VerifiedTokens::default() })
+    }
 }
 
 impl Keys {
     /// Starts from a ring.
     pub fn new(keys: KeyRing, read_at: Timestamp) -> Self {
-        Self { ring: RwLock::new(Arc::new(Ring { keys, read_at })) }
+        Self { ring: RwLock::new(Ring::new(keys, read_at)) }
     }
 
     /// The ring in force. Never waits for a store (I11).
@@ -40,7 +49,7 @@ impl Keys {
     }
 
     fn replace(&self, keys: KeyRing, read_at: Timestamp) {
-        let fresh = Arc::new(Ring { keys, read_at });
+        let fresh = Ring::new(keys, read_at);
         *self.ring.write().unwrap_or_else(std::sync::PoisonError::into_inner) = fresh;
     }
 }

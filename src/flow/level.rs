@@ -2,6 +2,7 @@
 
 use super::{Outcome, Services};
 use crate::base::PersonId;
+use crate::db::Tx;
 use crate::identity::{self, Achieved, AuthenticationLevel, Demand, IdentityLevel, LevelDecision, Method, assurance};
 use crate::protocol::Client;
 use crate::protocol::authorize::AuthorizeRequest;
@@ -101,15 +102,25 @@ pub struct Ways {
     pub recovery_codes: u32,
 }
 
+macro_rules! read_ways {
+    ($source:expr, $person:expr) => {{
+        let contacts = store::contact::list_for($source, $person).await?;
+        Ok(Ways {
+            passkeys: store::passkey::list_for($source, $person).await?,
+            password: store::password::find($source, $person).await?.is_some(),
+            totp: store::totp::list_active($source, $person).await?.iter().any(|app| app.confirmed_at.is_some()),
+            phone: contacts.iter().any(|contact| contact.kind == store::contact::ContactKind::Phone),
+            recovery_codes: u32::try_from(store::recovery_code::remaining($source, $person).await?).unwrap_or(0),
+        })
+    }};
+}
+
 /// Reads the ways a person has to sign in.
 pub async fn ways_of(services: &Services, person: PersonId) -> Outcome<Ways> {
-    let db = &services.db;
-    let contacts = store::contact::list_for(db, person).await?;
-    Ok(Ways {
-        passkeys: store::passkey::list_for(db, person).await?,
-        password: store::password::find(db, person).await?.is_some(),
-        totp: !store::totp::list_active(db, person).await?.is_empty(),
-        phone: contacts.iter().any(|contact| contact.kind == store::contact::ContactKind::Phone),
-        recovery_codes: u32::try_from(store::recovery_code::remaining(db, person).await?).unwrap_or(0),
-    })
+    read_ways!(&services.db, person)
+}
+
+/// The same within a transaction that holds the person: true until commit.
+pub async fn ways_in(tx: &mut Tx, person: PersonId) -> Outcome<Ways> {
+    read_ways!(&mut *tx, person)
 }

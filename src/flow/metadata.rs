@@ -1,8 +1,68 @@
 //! What this provider says of itself: discovery and JWKS, answered without any store (I11).
 
 use super::Services;
+use super::keys::Ring;
+use crate::base::{Timestamp, sha256};
 use crate::protocol::{Capabilities, Endpoints, SigningAlgorithm, discovery};
 use serde_json::Value;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+/// How long rendered documents are served before they are made again: keys enter and leave by the clock, and they are
+/// published an hour before they sign.
+const RENDERED_FOR: Duration = Duration::from_secs(1);
+
+/// A public document as it is sent.
+#[derive(Debug)]
+pub struct Document<Body> {
+    /// Its bytes.
+    pub body: Body,
+    /// Its entity tag, with the quotes (RFC 9110 8.8.3).
+    pub etag: String,
+}
+
+/// Both documents, rendered once for all who ask.
+#[derive(Debug)]
+pub struct Documents<Body> {
+    /// Discovery.
+    pub discovery: Document<Body>,
+    /// Keys.
+    pub jwks: Document<Body>,
+    ring: Arc<Ring>,
+    at: Timestamp,
+}
+
+/// The documents rendered last. `Body` is what the caller sends without copying.
+#[derive(Debug, Default)]
+pub struct PublicDocuments<Body>(RwLock<Option<Arc<Documents<Body>>>>);
+
+impl<Body: From<String>> PublicDocuments<Body> {
+    /// The documents of now. Never waits for a store (I11).
+    pub fn current(&self, services: &Services) -> Arc<Documents<Body>> {
+        let (ring, now) = (services.keys.current(), services.clock.now());
+        let kept = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let fresh = |documents: &Arc<Documents<Body>>| {
+            Arc::ptr_eq(&documents.ring, &ring) && documents.at <= now && now.since(documents.at) < RENDERED_FOR
+        };
+        if let Some(documents) = kept.filter(fresh) {
+            return documents;
+        }
+        let made = Arc::new(Documents {
+            discovery: document(&discovery(services)),
+            jwks: document(&ring.keys.jwks(now)),
+            ring,
+            at: now,
+        });
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&made));
+        made
+    }
+}
+
+fn document<Body: From<String>>(value: &Value) -> Document<Body> {
+    let body = value.to_string();
+    let tag: String = sha256(body.as_bytes()).as_bytes().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    Document { body: body.into(), etag: format!("\"{tag}\"") }
+}
 
 /// What is offered, truthfully.
 pub fn capabilities(services: &Services) -> Capabilities {
@@ -30,9 +90,4 @@ pub fn endpoints(services: &Services) -> Endpoints {
 /// The discovery document (OpenID Connect Discovery 1.0 section 3).
 pub fn discovery(services: &Services) -> Value {
     discovery::document(&endpoints(services), &capabilities(services))
-}
-
-/// The public keys (RFC 7517 5).
-pub fn jwks(services: &Services) -> Value {
-    services.keys.current().keys.jwks(services.clock.now())
 }

@@ -31,6 +31,7 @@ pub mod steps;
 pub mod subject;
 mod throttle;
 pub mod token;
+mod verified_tokens;
 
 pub use fault::{Fault, Outcome};
 pub use services::Services;

@@ -216,7 +216,8 @@ async fn keep_waiting(services: &Services, who: PersonId, code: &OrganizationCod
 async fn not_named(services: &Services, who: PersonId, code: &OrganizationCode) -> Outcome<()> {
     let mut tx = services.db.begin().await?;
     audit::append(&mut tx, audit::entry(services, OrganizationEvent::NoMatch).person(who)).await?;
-    if let Some(organization) = rows::find_by_code(&mut tx, code).await? {
+    if let Some(known) = rows::find_by_code(&mut tx, code).await? {
+        let organization = rows::hold_account(&mut tx, known.id).await?.ok_or_else(gone)?;
         let person = store::person::get(&mut tx, who).await?;
         end_role(services, &mut tx, (&organization, &person.number_index, Some(who)), "not_found").await?;
         settle(services, &mut tx, &organization).await?;
@@ -347,7 +348,7 @@ pub async fn decide(services: &Services, live: &LiveSession, id: OrganizationId,
     }
     let now = services.clock.now();
     let mut tx = services.db.begin().await?;
-    let organization = rows::find(&mut tx, id).await?.ok_or_else(gone)?;
+    let organization = rows::hold_account(&mut tx, id).await?.ok_or_else(gone)?;
     let standing = rows::find_representation(&mut tx, id, who).await?;
     let still = standing.is_some_and(|found| may_act(&found.standing(), now, oldest) == Err(CannotAct::NotOpen));
     if !still || organization.account != OrganizationAccount::Pending {

@@ -47,10 +47,64 @@ pub enum Notice {
         /// When.
         at: Timestamp,
     },
+    /// A code that confirms a new phone.
+    ConfirmPhoneCode {
+        /// Six digits.
+        code: String,
+    },
+    /// Another phone was asked for: to the old one, with a way to cancel.
+    PhoneChangeAsked {
+        /// From when the new one holds.
+        effective_at: Timestamp,
+        /// Stops it without signing in, together with the personal number.
+        code: String,
+    },
+    /// The phone was changed: to the old and to the new one.
+    PhoneChanged {
+        /// When.
+        at: Timestamp,
+    },
+    /// A waiting change of phone was cancelled.
+    PhoneChangeCancelled {
+        /// When.
+        at: Timestamp,
+    },
+    /// An authenticator app was added.
+    TotpAdded {
+        /// When.
+        at: Timestamp,
+    },
+    /// The authenticator app was removed.
+    TotpRemoved {
+        /// When.
+        at: Timestamp,
+    },
+    /// The account was frozen.
+    AccountFrozen {
+        /// When.
+        at: Timestamp,
+    },
+    /// A frozen account was opened again.
+    AccountUnfrozen {
+        /// When.
+        at: Timestamp,
+    },
+    /// The account was closed.
+    AccountClosed {
+        /// When.
+        at: Timestamp,
+    },
     /// The waiting account was confirmed by the register.
     AccountConfirmed,
     /// The waiting account does not match the register.
     AccountNotConfirmed,
+}
+
+impl Notice {
+    /// Whether it goes the way its person chose. What is risky goes every way there is.
+    pub const fn is_everyday(&self) -> bool {
+        matches!(self, Self::AccountConfirmed | Self::PhoneChangeCancelled { .. } | Self::AccountUnfrozen { .. })
+    }
 }
 
 /// What an outbox row holds, sealed.

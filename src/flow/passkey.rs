@@ -1,6 +1,7 @@
 //! Passkeys: making one, signing in with one. A challenge counts once, for one purpose, five minutes at most, and its
 //! use is marked in SQL before the answer is judged.
 
+use super::account::stop::Confirmation;
 use super::interaction::Interaction;
 use super::outbox::{self, Notice, Posting, Way};
 use super::{Fault, Outcome, Services, audit, person, sign_in};
@@ -11,6 +12,7 @@ use crate::crypto::{self, PasskeyError, answered_challenge, challenge_digest};
 use crate::identity::{Method, Rule, credential_policy};
 use crate::store;
 use crate::store::Inserted;
+use crate::store::person_setting::NoticeChannel;
 use crate::store::spent::SpentKind;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -169,6 +171,24 @@ pub async fn finish_making(
     who: PersonId,
     (response, name, first_day): (&str, &str, bool),
 ) -> Outcome<Made> {
+    keep_made(services, asker, who, NewPasskey { response, name, first_day, confirmed: None }).await
+}
+
+/// The browser's answer, and what is to be kept beside it.
+pub struct NewPasskey<'a> {
+    /// The answer as JSON.
+    pub response: &'a str,
+    /// The passkey's name.
+    pub name: &'a str,
+    /// The account is new.
+    pub first_day: bool,
+    /// The answer on the stop page, used up with the act.
+    pub confirmed: Option<&'a Confirmation>,
+}
+
+/// As [`finish_making`], where the stop page may have come first.
+pub async fn keep_made(services: &Services, asker: Asker<'_>, who: PersonId, new: NewPasskey<'_>) -> Outcome<Made> {
+    let NewPasskey { response, name, first_day, confirmed } = new;
     let now = services.clock.now();
     let Some(state) = spend(services, asker, response).await? else {
         return Ok(Made::Expired);
@@ -198,6 +218,11 @@ pub async fn finish_making(
         ended_at: None,
     };
     let mut tx = services.db.begin().await?;
+    if let Some(confirmed) = confirmed
+        && !confirmed.spend(services, &mut tx).await?
+    {
+        return Ok(Made::Expired);
+    }
     match store::passkey::insert(&mut tx, &row).await? {
         Inserted::New => {}
         Inserted::AlreadyKnown => return Ok(Made::AlreadyKnown),
@@ -213,12 +238,16 @@ pub async fn finish_making(
 pub async fn tell_phone(services: &Services, tx: &mut crate::db::Tx, who: PersonId, notice: Notice) -> Outcome<()> {
     let contacts = person::contacts_from(services, &mut *tx, who).await?;
     let language = store::person::get(&mut *tx, who).await?.language;
-    if let Some(phone) = contacts.phone {
+    let channel = store::person_setting::channel(&mut *tx, who).await?;
+    let everyday = notice.is_everyday();
+    let both = contacts.phone.is_some() && contacts.email.is_some();
+    let wanted = |only: NoticeChannel| !everyday || !both || channel == NoticeChannel::All || channel == only;
+    if let Some(phone) = contacts.phone.filter(|_| wanted(NoticeChannel::Sms)) {
         let recipient = phone.as_str().to_owned();
         let posting = Posting::Message { recipient, notice: notice.clone(), language: language.clone() };
         outbox::post(services, tx, Way::Sms, &posting, None).await?;
     }
-    if let Some(email) = contacts.email {
+    if let Some(email) = contacts.email.filter(|_| wanted(NoticeChannel::Email)) {
         let recipient = email.as_str().to_owned();
         let posting = Posting::Message { recipient, notice, language };
         outbox::post(services, tx, Way::Email, &posting, None).await?;

@@ -82,6 +82,16 @@ pub struct Contacts {
     pub email_verified: bool,
 }
 
+/// A phone sealed into any other row.
+pub fn seal_phone_at(services: &Services, row: uuid::Uuid, phone: &PhoneNumber) -> Outcome<Vec<u8>> {
+    services.sealer.seal(PHONE, row.as_bytes(), phone.as_str().as_bytes()).map_err(Fault::internal)
+}
+
+/// Opens a phone that [`seal_phone_at`] sealed.
+pub fn open_phone(services: &Services, row: uuid::Uuid, sealed: &[u8]) -> Outcome<PhoneNumber> {
+    PhoneNumber::parse(&text(services, PHONE, row.as_bytes(), sealed)?).map_err(Fault::internal)
+}
+
 /// Reads a person's contacts: the newest of each kind.
 pub async fn contacts(services: &Services, person: PersonId) -> Outcome<Contacts> {
     contacts_from(services, &services.db, person).await

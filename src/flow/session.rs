@@ -36,6 +36,25 @@ pub async fn find(services: &Services, cookie: Option<&str>) -> Outcome<Option<L
     Ok(live.filter(|live| live.person_status == PersonStatus::Active))
 }
 
+/// The live session of a cookie with what a client's authorization request has to know of it, in the same one read.
+pub async fn find_for_client(
+    services: &Services,
+    cookie: Option<&str>,
+    client: &crate::protocol::Client,
+) -> Outcome<Option<store::session::ClientSession>> {
+    let Some(cookie) = cookie.filter(|value| value.len() == 43) else {
+        return Ok(None);
+    };
+    let digest = sha256(cookie.as_bytes());
+    let now = services.clock.now();
+    let at = (client.client_id.as_str(), client.sector.as_str());
+    let found = store::session::find_live_for_client(&services.db, &digest, at, now).await?;
+    if found.is_none() {
+        end_late(services, &digest, now).await?;
+    }
+    Ok(found.filter(|found| found.live.person_status == PersonStatus::Active))
+}
+
 /// Ends a session that is presented after it ran out, so that a clock set back does not revive it (I15). Its portals are
 /// not told: their own sessions end by their own rules.
 async fn end_late(services: &Services, digest: &crate::base::Digest, now: Timestamp) -> Outcome<()> {

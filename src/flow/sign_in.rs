@@ -1,6 +1,7 @@
 //! Signing in: who somebody says they are, and the proofs that follow. Known and unknown people cost the same work
 //! and get the same answers (N1, N2): the account, if there is one, is never told to the browser before a proof.
 
+use super::account::freeze;
 use super::interaction::{Identifier, Interaction};
 use super::outbox::{self, Notice, Posting, Way};
 use super::{Fault, Outcome, Services, audit, person, throttle};
@@ -216,7 +217,7 @@ pub async fn send_code(
 }
 
 async fn active_phone(services: &Services, id: PersonId) -> Outcome<Option<PhoneNumber>> {
-    let active = store::person::find(&services.db, id).await?.is_some_and(|p| p.status == PersonStatus::Active);
+    let active = store::person::find(&services.db, id).await?.is_some_and(|found| may_prove(&found));
     Ok(if active { person::contacts(services, id).await?.phone } else { None })
 }
 
@@ -329,7 +330,7 @@ pub async fn check_totp(services: &Services, interaction: &mut Interaction, type
     };
     let mut tx = services.db.begin().await?;
     let mut right = false;
-    for app in &apps {
+    for app in apps.iter().filter(|app| app.confirmed_at.is_some()) {
         let secret = services.sealer.open("totp", app.id.0.as_bytes(), &app.secret_sealed).map_err(Fault::internal)?;
         let totp = crypto::Totp::from_secret(&secret).map_err(Fault::internal)?;
         if let Some(step) = totp.matched_step(typed, now) {
@@ -392,13 +393,18 @@ pub async fn resend_from(services: &Services, rule: &'static Rule, subject: &Dig
     Ok(counter.and_then(|counter| counter.paused_until).unwrap_or_else(|| services.clock.now()))
 }
 
-/// Whether there is such an account and it may be used. Asked before anything is cleared or consumed (E5, N1).
+/// Whether proofs of this person count: an active account, or one that its person froze and may open again.
+fn may_prove(found: &store::person::Person) -> bool {
+    found.status == PersonStatus::Active || freeze::is_frozen(found.status, found.status_reason.as_deref())
+}
+
+/// Whether there is such an account and its proofs count. Asked before anything is cleared or consumed (E5, N1).
 async fn is_active(services: &Services, who: Option<PersonId>) -> Outcome<bool> {
     let found = match who {
         Some(id) => store::person::find(&services.db, id).await?,
         None => None,
     };
-    Ok(found.is_some_and(|person| person.status == PersonStatus::Active))
+    Ok(found.is_some_and(|found| may_prove(&found)))
 }
 
 async fn forget_failures_of(
@@ -425,7 +431,7 @@ pub async fn proved(
         None => None,
     };
     match found {
-        Some(person) if person.status == PersonStatus::Active => {
+        Some(person) if may_prove(&person) => {
             interaction.prove(person.id, method, services.clock.now());
             super::interaction::save(services, interaction).await?;
             Ok(Proved::Yes)

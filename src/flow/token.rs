@@ -18,7 +18,7 @@ use crate::protocol::token::{
 use crate::protocol::{Error, Parameters, ScopeSet};
 use crate::store;
 use crate::store::client::ClientStatus;
-use crate::store::grant::{CodeConsumption, Grant};
+use crate::store::grant::{CodeConsumption, Grant, TokenGrant};
 use crate::store::refresh_token::RefreshConsumption;
 use serde_json::{Map, Value, json};
 
@@ -45,18 +45,19 @@ async fn redeem(services: &Services, known: &KnownClient, exchange: &CodeExchang
     let client = &known.client;
     let mut tx = services.db.begin().await?;
     let consumption = store::grant::consume_code(&mut tx, &exchange.code.digest(), now).await?;
-    let (grant, used_before) = match consumption {
+    let (found, used_before) = match consumption {
         CodeConsumption::Unknown => {
             let late = store::grant::end_late_code(&mut tx, &exchange.code.digest(), now).await?;
             return note_late(services, tx, late, "code_expired").await;
         }
-        CodeConsumption::Fresh(grant) => (grant, false),
-        CodeConsumption::Spent(grant) => (grant, true),
+        CodeConsumption::Fresh(found) => (found, false),
+        CodeConsumption::Spent(found) => (found, true),
     };
-    if refused_meanwhile(services, &mut tx, &grant).await? {
+    if refused_meanwhile(services, &mut tx, &found).await? {
         tx.commit().await?;
         return Ok(Err(rules::replayed()));
     }
+    let grant = found.grant;
     let state = CodeState {
         client_id: grant.client_id.clone(),
         redirect_uri: grant.redirect_uri.clone(),
@@ -102,23 +103,24 @@ async fn rotate(
 ) -> Outcome<Result<Value, Error>> {
     let now = services.clock.now();
     let mut tx = services.db.begin().await?;
-    let (grant, row) = match store::refresh_token::consume(&mut tx, &exchange.token.digest(), now).await? {
+    let (found, row) = match store::refresh_token::consume(&mut tx, &exchange.token.digest(), now).await? {
         RefreshConsumption::Unknown => {
             let late = store::refresh_token::end_late(&mut tx, &exchange.token.digest(), now).await?;
             return note_late(services, tx, late, "refresh_token_expired").await;
         }
         RefreshConsumption::Fresh { token, grant } => (grant, Some(token)),
         RefreshConsumption::Reused { grant_id } => {
-            (Box::new(store::grant::find(&mut tx, grant_id).await?.ok_or_else(gone)?), None)
+            (Box::new(store::grant::find_for_token(&mut tx, grant_id).await?.ok_or_else(gone)?), None)
         }
     };
-    if may_ask && row.is_some() && representation::is_due(services, &mut tx, &grant).await? {
+    if may_ask && row.is_some() && representation::is_due(services, &mut tx, &found.grant).await? {
         return Ok(Err(REPRESENTATION_DUE));
     }
-    if refused_meanwhile(services, &mut tx, &grant).await? {
+    if refused_meanwhile(services, &mut tx, &found).await? {
         tx.commit().await?;
         return Ok(Err(rules::replayed()));
     }
+    let grant = found.grant;
     let state = RefreshState {
         client_id: grant.client_id.clone(),
         scope: row.as_ref().and_then(|row| ScopeSet::parse(&row.scope).ok()).unwrap_or_default(),
@@ -233,19 +235,16 @@ async fn refresh(
 
 /// Ends the family when its person or client may not be served any more (I5), or the person may not act for the
 /// organization any more: off is off on every grant.
-async fn refused_meanwhile(services: &Services, tx: &mut Tx, grant: &Grant) -> Outcome<bool> {
-    let found = store::grant::find_for_token(&mut *tx, grant.id).await?;
-    let active = found.is_some_and(|found| {
-        found.client_status == ClientStatus::Active && found.person_status == PersonStatus::Active
-    });
+async fn refused_meanwhile(services: &Services, tx: &mut Tx, found: &TokenGrant) -> Outcome<bool> {
+    let active = found.client_status == ClientStatus::Active && found.person_status == PersonStatus::Active;
     if !active {
-        end_family(services, tx, grant, "not_active").await?;
+        end_family(services, tx, &found.grant, "not_active").await?;
         return Ok(true);
     }
-    match representation::stated(services, &mut *tx, grant).await? {
+    match representation::stated(services, &mut *tx, &found.grant).await? {
         Stated::Myself | Stated::Details(_) => Ok(false),
         Stated::Over(reason) if reason.ends_tokens() => {
-            end_family(services, tx, grant, reason.as_str()).await?;
+            end_family(services, tx, &found.grant, reason.as_str()).await?;
             Ok(true)
         }
         // The register is silent for too long. It may pass: nothing is consumed, and a later try can succeed.

@@ -430,7 +430,7 @@ async fn password(Posted { state, visitor, flow, form, .. }: Posted) -> Answer<R
     require_new(&state, &flow).await?;
     let typed = Secret::from(form.get("new_password"));
     match account::first_password(&state.services, who, &typed).await? {
-        NewPassword::Done | NewPassword::SignInAgain | NewPassword::WrongCurrent { .. } => {
+        NewPassword::Done | NewPassword::SignInAgain | NewPassword::Stop | NewPassword::WrongCurrent { .. } => {
             Ok(to(&flow, "/recovery-codes"))
         }
         NewPassword::Refused(refusal) => {

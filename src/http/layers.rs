@@ -1,12 +1,14 @@
 //! What every request passes: id, log line, metrics, host check, limits, guards in the answer.
 
-use super::AppState;
+use super::{AppState, Site};
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use std::time::Instant;
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, Instant};
 use tracing::Instrument;
 
 /// The id of one request, in the log line, the audit trail and the answer's `x-request-id`.
@@ -31,26 +33,56 @@ const METHODS_NEVER_SERVED: [Method; 2] = [Method::TRACE, Method::CONNECT];
 pub async fn observe(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let mut bytes = [0u8; 8];
     state.services.entropy.fill(&mut bytes);
-    let id: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = format!("{:016x}", u64::from_be_bytes(bytes));
     let method = method_label(request.method());
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     request.extensions_mut().insert(RequestId(id.clone()));
     // The route, never the address: queries carry codes, paths carry flow handles.
     let span = tracing::info_span!("request", id = %id, method, route = %route);
     let started = Instant::now();
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let mut response = next.run(request).instrument(span).await;
     let took = started.elapsed();
     let status = response.status().as_u16();
-    span.in_scope(|| {
-        tracing::info!(status, micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX), "answered");
-    });
-    let labels = [("route", route), ("method", method.to_owned()), ("status", status.to_string())];
-    metrics::counter!("http_requests_total", &labels).increment(1);
-    metrics::histogram!("http_request_seconds", &labels[..2]).record(took.as_secs_f64());
+    // Outside the span, whose fields would be read back from their text to be written here.
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    tracing::info!(id = %id, method, route = %route, status, micros, "answered");
+    state.requests.count(&route, method, status, took);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);
     }
     response
+}
+
+/// Counters of requests, looked up once a route, method and status: making their labels anew costs more than counting.
+#[derive(Default)]
+pub struct RequestMetrics(RwLock<HashMap<String, OfRoute>>);
+
+/// By method and status.
+type OfRoute = HashMap<(&'static str, u16), Handles>;
+
+#[derive(Clone)]
+struct Handles {
+    requests: metrics::Counter,
+    seconds: metrics::Histogram,
+}
+
+impl RequestMetrics {
+    fn count(&self, route: &str, method: &'static str, status: u16, took: Duration) {
+        let key = (method, status);
+        let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let handles = kept.get(route).and_then(|of_route| of_route.get(&key)).cloned();
+        drop(kept);
+        let handles = handles.unwrap_or_else(|| {
+            let labels = [("route", route.to_owned()), ("method", method.to_owned()), ("status", status.to_string())];
+            let requests = metrics::counter!("http_requests_total", &labels);
+            let handles = Handles { requests, seconds: metrics::histogram!("http_request_seconds", &labels[..2]) };
+            let mut kept = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            kept.entry(route.to_owned()).or_default().insert(key, handles.clone());
+            handles
+        });
+        handles.requests.increment(1);
+        handles.seconds.record(took.as_secs_f64());
+    }
 }
 
 /// A method as a label: what nobody serves is one label, or callers could make new ones without end (S2).
@@ -114,10 +146,20 @@ fn too_busy() -> Response {
 /// The guards that every answer carries (D9, J6, E8).
 pub async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
+    add_guards(&state.site, &mut response);
+    response
+}
+
+/// Adds the guards.
+pub fn add_guards(site: &Site, response: &mut Response) {
     let targets = response.extensions_mut().remove::<FormTargets>().unwrap_or_default();
     let cacheable = response.extensions_mut().remove::<Cacheable>();
     let tells_origin = response.extensions_mut().remove::<TellsOrigin>().is_some();
-    let policy = content_security_policy(&targets.0);
+    let policy = if targets.0.is_empty() {
+        Ok(HeaderValue::from_static(POLICY))
+    } else {
+        HeaderValue::from_str(&content_security_policy(&targets.0))
+    };
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
@@ -128,7 +170,7 @@ pub async fn guard(State(state): State<AppState>, request: Request, next: Next) 
         HeaderName::from_static("permissions-policy"),
         "camera=(), geolocation=(), microphone=(), publickey-credentials-create=(self), publickey-credentials-get=(self)",
     );
-    if state.site.https {
+    if site.https {
         set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
     }
     match cacheable {
@@ -145,19 +187,19 @@ pub async fn guard(State(state): State<AppState>, request: Request, next: Next) 
             headers.insert(header::CACHE_CONTROL, value);
         }
     }
-    if let Ok(value) = HeaderValue::from_str(&policy) {
+    if let Ok(value) = policy {
         headers.insert(header::CONTENT_SECURITY_POLICY, value);
     }
-    response
 }
 
-/// No inline code, nothing from elsewhere, no framing; forms end here or at the portal of this flow.
+/// No inline code, nothing from elsewhere, no framing.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; \
+                      connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
+
+/// The policy for a page whose forms end here or at the portal of this flow.
 /// (Browsers apply `form-action` to the redirect that follows a form, so the portal's origin must be named.)
 fn content_security_policy(form_targets: &[String]) -> String {
-    let mut policy = String::from(
-        "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; \
-         connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
-    );
+    let mut policy = String::from(POLICY);
     for target in form_targets {
         if target.chars().all(|c| c.is_ascii_alphanumeric() || "-._~:/[]+".contains(c)) {
             policy.push(' ');

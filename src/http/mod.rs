@@ -10,8 +10,8 @@ mod form;
 mod layers;
 mod oidc;
 mod operations;
-mod organizations;
 mod problem;
+mod public;
 mod signin;
 mod signout;
 mod visitor;
@@ -28,7 +28,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 pub use demo::{DemoCitizen, DemoSite};
+pub use layers::RequestMetrics;
 pub use operations::metrics_router;
+pub use public::PublicDocuments;
 
 /// Facts about this site that pages and layers need, all from the configuration.
 #[derive(Debug, Clone)]
@@ -59,13 +61,34 @@ pub struct Site {
     pub account_idle_seconds: u32,
 }
 
-/// What handlers are given.
+/// What handlers are given. One pointer: every layer of every request takes a copy.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<AppParts>);
+
+impl From<AppParts> for AppState {
+    fn from(parts: AppParts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl std::ops::Deref for AppState {
+    type Target = AppParts;
+
+    fn deref(&self) -> &AppParts {
+        &self.0
+    }
+}
+
+/// The parts of [`AppState`].
+pub struct AppParts {
     /// Tools of the use cases.
     pub services: Arc<Services>,
     /// Facts about the site.
     pub site: Arc<Site>,
+    /// Counters of requests.
+    pub requests: Arc<RequestMetrics>,
+    /// Discovery and keys, rendered.
+    pub documents: PublicDocuments,
     /// Requests served at once.
     pub places: Arc<Semaphore>,
     /// Set while the program stops, so that readiness says no.
@@ -83,8 +106,7 @@ pub fn router(state: AppState) -> Router {
         .merge(oidc::router())
         .merge(signin::router())
         .merge(create::router())
-        .merge(account::router())
-        .merge(organizations::router())
+        .merge(account::router(&state))
         .merge(signout::router())
         .merge(assets::router())
         .merge(demo::router(state.demo.is_some()))
@@ -95,7 +117,6 @@ pub fn router(state: AppState) -> Router {
         // Outside the limits, so that an app in a browser can read "busy" too.
         .layer(from_fn_with_state(state.clone(), cross_origin::share));
     Router::new()
-        .merge(oidc::public_documents())
         .merge(operations::router(state.demo.is_some()))
         .merge(pages)
         .layer(from_fn_with_state(state.clone(), layers::own_host))
@@ -103,6 +124,7 @@ pub fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), layers::guard))
         .layer(CompressionLayer::new().compress_when(compressible))
         .layer(from_fn_with_state(state.clone(), layers::observe))
+        .merge(public::router(&state))
         .with_state(state)
 }
 

@@ -1,13 +1,11 @@
 //! The provider's protocol endpoints.
 
-use super::cross_origin::public_preflight;
-use super::layers::Cacheable;
 use super::problem::{Answer, Problem, finish};
 use super::visitor::Visitor;
 use super::{AppState, cookies, signin, signout};
 use crate::flow::authorize::{self, Arrival, Begin};
 use crate::flow::bearer_token::{self, UserinfoAnswer};
-use crate::flow::{Fault, client_authentication, metadata, token};
+use crate::flow::{Fault, client_authentication, token};
 use crate::protocol::{Error, ErrorCode, Parameters, ShowReason, bearer};
 use axum::Router;
 use axum::body::Bytes;
@@ -16,13 +14,6 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
-
-/// Discovery and keys: answered from memory, also when everything else is shed (I11).
-pub fn public_documents() -> Router<AppState> {
-    Router::new()
-        .route("/.well-known/openid-configuration", get(discovery).options(public_preflight))
-        .route("/jwks", get(jwks).options(public_preflight))
-}
 
 /// The protocol's wing.
 pub fn router() -> Router<AppState> {
@@ -33,37 +24,6 @@ pub fn router() -> Router<AppState> {
         .route("/introspect", post(introspect))
         .route("/revoke", post(revoke))
         .route("/logout", get(signout::request_get).post(signout::request_post))
-}
-
-async fn discovery(State(state): State<AppState>, headers: HeaderMap) -> Response {
-    let seconds = state.services.config.keys.jwks_max_age_seconds.0;
-    document(&headers, &metadata::discovery(&state.services), seconds)
-}
-
-async fn jwks(State(state): State<AppState>, headers: HeaderMap) -> Response {
-    let seconds = state.services.config.keys.jwks_max_age_seconds.0;
-    document(&headers, &metadata::jwks(&state.services), seconds)
-}
-
-/// A public document that caches may keep, with an ETag.
-fn document(headers: &HeaderMap, value: &Value, seconds: u32) -> Response {
-    let body = value.to_string();
-    let digest = crate::base::sha256(body.as_bytes());
-    let tag: String = digest.as_bytes().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let etag = format!("\"{tag}\"");
-    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|sent| sent.as_bytes() == etag.as_bytes());
-    let mut response = if known {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        ([(header::CONTENT_TYPE, "application/json")], body).into_response()
-    };
-    if let Ok(value) = HeaderValue::from_str(&etag) {
-        response.headers_mut().insert(header::ETAG, value);
-    }
-    // Public documents may be read by the pages of any origin.
-    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    response.extensions_mut().insert(Cacheable(seconds));
-    response
 }
 
 async fn authorize_get(State(state): State<AppState>, visitor: Visitor, RawQuery(query): RawQuery) -> Response {

@@ -8,9 +8,11 @@ use crate::flow::Fault;
 use crate::flow::interaction::Refused;
 use crate::protocol::ShowReason;
 use crate::view::{Page, PortalBox, ProblemReason};
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
+use std::sync::Arc;
 
 /// A page that could not be shown, and why.
 #[derive(Debug)]
@@ -65,12 +67,12 @@ impl Problem {
     }
 
     /// The page, with an error id that the log line carries too.
-    pub fn page(self, state: &AppState, visitor: &Visitor) -> Response {
+    pub fn page(&self, state: &AppState, visitor: &Visitor) -> Response {
         self.page_with(state, visitor, None)
     }
 
     /// The same, with the way back to a portal whose address was proved.
-    pub fn page_with(self, state: &AppState, visitor: &Visitor, back: Option<WayBack>) -> Response {
+    pub fn page_with(&self, state: &AppState, visitor: &Visitor, back: Option<WayBack>) -> Response {
         let status = self.status();
         let id = ErrorId::new(&*state.services.entropy);
         if let Some(fault) = &self.fault {
@@ -101,6 +103,27 @@ impl Problem {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
         }
         response
+    }
+}
+
+/// A problem on its way to [`as_pages`], which knows the visitor's language.
+#[derive(Clone)]
+struct Carried(Arc<Problem>);
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(Carried(Arc::new(self)));
+        response
+    }
+}
+
+/// Turns the problems of a wing's handlers into pages, so that a handler may give an [`Answer`] and use `?`.
+pub async fn as_pages(State(state): State<AppState>, visitor: Visitor, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    match response.extensions().get::<Carried>() {
+        Some(Carried(problem)) => problem.page(&state, &visitor),
+        None => response,
     }
 }
 

@@ -128,6 +128,18 @@ impl Rule {
         limit: Limit::PauseUntilForgotten(1_200),
     };
 
+    /// Codes sent to a new phone of an account, per phone and per person: as [`Rule::SEND`], counted apart.
+    pub const CHANGE_SEND: Self = Self { scope: "change_send", ..Self::SEND };
+
+    /// Codes of notices tried without a session, per network.
+    pub const NOTICE_CODE: Self = Self {
+        scope: "notice_code:network",
+        free: 60,
+        pauses: &[],
+        forget: Forget::AfterFirst(Duration::from_hours(1)),
+        limit: Limit::PauseUntilForgotten(60),
+    };
+
     /// Accounts begun, per network. Many people share one address of a mobile network or a public desk.
     pub const CREATE_ACCOUNT: Self = Self {
         scope: "create_account:network",

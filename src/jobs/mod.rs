@@ -1,7 +1,7 @@
 //! Work in the background. Every job may run on every node: rows are claimed, so nothing is done twice for good.
 
 use crate::flow::delivery::{self, Senders};
-use crate::flow::{Outcome, Services, changes, create_account, keys, organizations};
+use crate::flow::{Outcome, Services, account, changes, create_account, keys, organizations};
 use crate::store;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +33,9 @@ pub fn start(
         })),
         tokio::spawn(every(CONFIRM_EVERY, stop.clone(), services.clone(), "confirm", |services| async move {
             confirm_waiting(&services).await
+        })),
+        tokio::spawn(every(CONFIRM_EVERY, stop.clone(), services.clone(), "phone_changes", |services| async move {
+            account::phone::apply_due(&services).await
         })),
         tokio::spawn(every(
             ORGANIZATIONS_EVERY,
@@ -125,6 +128,7 @@ pub async fn sweep(services: &Services) -> Outcome<()> {
     }
     sweep_all!(
         async |tx| store::sweep::sent_codes(tx, day_ago, BATCH).await,
+        async |tx| store::sweep::notice_codes(tx, day_ago, BATCH).await,
         async |tx| store::sweep::spent_artefacts(tx, now, BATCH).await,
         async |tx| store::sweep::refresh_tokens(tx, day_ago, BATCH).await,
         async |tx| store::sweep::throttles(tx, month_ago, 100, BATCH).await,

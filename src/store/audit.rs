@@ -84,6 +84,28 @@ pub async fn list_for_person(
     Ok(rows.into_iter().map(Entry::from).collect())
 }
 
+/// An event that concerns this person.
+///
+/// # Errors
+/// What the store said.
+pub async fn find_for_person(source: impl Source<'_>, id: AuditId, person: PersonId) -> Result<Option<Entry>, Error> {
+    let row: Option<Row> = source
+        .query(concat!("SELECT ", columns!(), " FROM audit_event WHERE id = $1 AND person_id = $2"))
+        .bind(id)
+        .bind(person)
+        .optional()
+        .await?;
+    Ok(row.map(Entry::from))
+}
+
+/// Whether an event concerns this person.
+///
+/// # Errors
+/// What the store said.
+pub async fn is_of(source: impl Source<'_>, id: AuditId, person: PersonId) -> Result<bool, Error> {
+    Ok(find_for_person(source, id, person).await?.is_some())
+}
+
 /// What concerns a grant, oldest first; at most 500.
 ///
 /// # Errors

@@ -70,6 +70,22 @@ pub async fn find(source: impl Source<'_>, person: PersonId, client_id: &str) ->
         .await
 }
 
+/// A person's consents in force, newest first; at most 200.
+///
+/// # Errors
+/// What the store said.
+pub async fn list_for(source: impl Source<'_>, person: PersonId, now: Timestamp) -> Result<Vec<Consent>, Error> {
+    source
+        .query(
+            "SELECT person_id, client_id, claims, refused, given_at, expires_at, ended_at FROM consent
+             WHERE person_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY given_at DESC, client_id LIMIT 200",
+        )
+        .bind(person)
+        .bind(now)
+        .all()
+        .await
+}
+
 /// Takes a consent back. `false` when there was none in force.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! Authorization grants: one authorization, its code, and the token family that grows from it.
 
 use super::client::ClientStatus;
+use super::spent::SpentKind;
 use crate::base::{AgreementId, Digest, GrantId, OrganizationId, PersonId, SessionId, Timestamp};
 use crate::db::{Error, Json, Source, Tx};
 use crate::identity::{AuthenticationLevel, IdentityLevel, Method, PersonStatus};
@@ -97,9 +98,9 @@ pub struct TokenGrant {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CodeConsumption {
     /// Used now, for the first time.
-    Fresh(Box<Grant>),
+    Fresh(Box<TokenGrant>),
     /// Used before: its family must end (RFC 6749 4.1.2).
-    Spent(Box<Grant>),
+    Spent(Box<TokenGrant>),
     /// No such code, or it expired or its grant ended unused.
     Unknown,
 }
@@ -223,12 +224,14 @@ pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<(), Error> {
 /// # Errors
 /// What the store said.
 pub async fn consume_code(tx: &mut Tx, code: &Digest, now: Timestamp) -> Result<CodeConsumption, Error> {
-    let fresh: Option<Grant> = tx
+    let fresh: Option<TokenGrant> = tx
         .query(concat!(
             "UPDATE authorization_grant SET code_used_at = $2
              WHERE code_digest = $1 AND code_used_at IS NULL AND ended_at IS NULL AND code_expires_at > $2
              RETURNING ",
-            columns!()
+            columns!(),
+            ", (SELECT c.status FROM client c WHERE c.client_id = authorization_grant.client_id) AS client_status,
+               (SELECT p.status FROM person p WHERE p.id = authorization_grant.person_id) AS person_status"
         ))
         .bind(code)
         .bind(now)
@@ -237,11 +240,13 @@ pub async fn consume_code(tx: &mut Tx, code: &Digest, now: Timestamp) -> Result<
     if let Some(grant) = fresh {
         return Ok(CodeConsumption::Fresh(Box::new(grant)));
     }
-    let spent: Option<Grant> = tx
+    let spent: Option<TokenGrant> = tx
         .query(concat!(
             "SELECT ",
-            columns!(),
-            " FROM authorization_grant WHERE code_digest = $1 AND code_used_at IS NOT NULL"
+            columns!("g."),
+            ", client.status AS client_status, person.status AS person_status
+             FROM authorization_grant g JOIN client ON client.client_id = g.client_id
+             JOIN person ON person.id = g.person_id WHERE g.code_digest = $1 AND g.code_used_at IS NOT NULL"
         ))
         .bind(code)
         .optional()
@@ -275,7 +280,7 @@ pub async fn find(source: impl Source<'_>, id: GrantId) -> Result<Option<Grant>,
     source.query(concat!("SELECT ", columns!(), " FROM authorization_grant WHERE id = $1")).bind(id).optional().await
 }
 
-/// The grant of a token with the states of client and person, for introspection and userinfo: one read.
+/// The grant of a token with the states of client and person: one read.
 ///
 /// # Errors
 /// What the store said.
@@ -289,6 +294,41 @@ pub async fn find_for_token(source: impl Source<'_>, id: GrantId) -> Result<Opti
              JOIN person ON person.id = g.person_id WHERE g.id = $1"
         ))
         .bind(id)
+        .optional()
+        .await
+}
+
+/// An access token's grant, with everything that decides whether the token counts.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct AccessGrant {
+    /// The grant with the states of client and person.
+    #[sqlx(flatten)]
+    pub found: TokenGrant,
+    /// Whether this one token was revoked before its end.
+    pub revoked: bool,
+}
+
+/// The grant of an access token, the states of client and person, and whether the token itself was revoked: one read.
+///
+/// # Errors
+/// What the store said.
+pub async fn find_for_access_token(
+    source: impl Source<'_>,
+    id: GrantId,
+    jti: &Digest,
+) -> Result<Option<AccessGrant>, Error> {
+    source
+        .query(concat!(
+            "SELECT ",
+            columns!("g."),
+            ", client.status AS client_status, person.status AS person_status,
+               EXISTS (SELECT 1 FROM spent_artefact s WHERE s.kind = $2 AND s.digest = $3) AS revoked
+             FROM authorization_grant g JOIN client ON client.client_id = g.client_id
+             JOIN person ON person.id = g.person_id WHERE g.id = $1"
+        ))
+        .bind(id)
+        .bind(SpentKind::RevokedAccessToken)
+        .bind(jti)
         .optional()
         .await
 }
@@ -409,7 +449,7 @@ pub async fn end_for_organization(
     }
 }
 
-/// Ends all grants of a client: rare, and no index serves it. Answers how many.
+/// Ends all live grants of a client. Answers how many.
 ///
 /// # Errors
 /// What the store said.

@@ -215,6 +215,22 @@ pub async fn find_by_code(source: impl Source<'_>, code: &OrganizationCode) -> R
         .await
 }
 
+/// Holds an organization's row until the end of the transaction, so that words on an application are judged one after
+/// another: of two at once, neither would see the other's. Taken before the rows of its representatives, as [`upsert`]
+/// does. `None`: there is no such organization.
+///
+/// # Errors
+/// What the store said.
+pub async fn hold_account(tx: &mut Tx, id: OrganizationId) -> Result<Option<Organization>, Error> {
+    tx.query(concat!(
+        "UPDATE organization SET updated_at = updated_at WHERE id = $1 RETURNING ",
+        organization_columns!()
+    ))
+    .bind(id)
+    .optional()
+    .await
+}
+
 /// Moves an account from one state to another within an application: of several at once, one does it.
 ///
 /// # Errors

@@ -56,3 +56,11 @@ pub async fn rehash(tx: &mut Tx, old: &Password, new_hash: &str) -> Result<bool,
 pub async fn find(source: impl Source<'_>, person: PersonId) -> Result<Option<Password>, Error> {
     source.query("SELECT person_id, hash, changed_at FROM password WHERE person_id = $1").bind(person).optional().await
 }
+
+/// Removes a person's password. `false` when none was set.
+///
+/// # Errors
+/// What the store said.
+pub async fn remove(tx: &mut Tx, person: PersonId) -> Result<bool, Error> {
+    Ok(tx.query("DELETE FROM password WHERE person_id = $1").bind(person).execute().await? == 1)
+}

@@ -181,6 +181,79 @@ pub async fn update_status(
     Ok(rows == 1)
 }
 
+/// Holds an active person's row for the rest of the transaction, so that two changes of ways to sign in are judged one
+/// after the other: what is read after this stays true until commit. `false`: not active, nothing may be changed.
+///
+/// # Errors
+/// What the store said.
+pub async fn hold(tx: &mut Tx, id: PersonId) -> Result<bool, Error> {
+    let rows = tx
+        .query("UPDATE person SET updated_at = updated_at WHERE id = $1 AND status = $2")
+        .bind(id)
+        .bind(PersonStatus::Active)
+        .execute()
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Moves a person from one status and reason to another. `false` when they were not there: of two at once, one is first.
+///
+/// # Errors
+/// What the store said.
+pub async fn change_status(
+    tx: &mut Tx,
+    id: PersonId,
+    (from, to): (PersonStatus, PersonStatus),
+    reason: Option<&str>,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let rows = tx
+        .query("UPDATE person SET status = $3, status_reason = $4, updated_at = $5 WHERE id = $1 AND status = $2")
+        .bind(id)
+        .bind(from)
+        .bind(to)
+        .bind(reason)
+        .bind(now)
+        .execute()
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Opens an account again that was locked for exactly this reason. `false` otherwise.
+///
+/// # Errors
+/// What the store said.
+pub async fn unlock(tx: &mut Tx, id: PersonId, reason: &str, now: Timestamp) -> Result<bool, Error> {
+    let rows = tx
+        .query(
+            "UPDATE person SET status = $4, status_reason = NULL, updated_at = $5
+             WHERE id = $1 AND status = $2 AND status_reason = $3",
+        )
+        .bind(id)
+        .bind(PersonStatus::Locked)
+        .bind(reason)
+        .bind(PersonStatus::Active)
+        .bind(now)
+        .execute()
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Sets the language of messages. `false` when there is no such person.
+///
+/// # Errors
+/// What the store said.
+pub async fn update_language(tx: &mut Tx, id: PersonId, language: &str, now: Timestamp) -> Result<bool, Error> {
+    let rows = tx
+        .query("UPDATE person SET language = $2, updated_at = $3 WHERE id = $1")
+        .bind(id)
+        .bind(language)
+        .bind(now)
+        .execute()
+        .await?;
+    Ok(rows == 1)
+}
+
 /// Writes down what the register said. `false` when there is no such person.
 ///
 /// # Errors

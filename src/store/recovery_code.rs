@@ -60,3 +60,27 @@ pub async fn remaining(source: impl Source<'_>, person: PersonId) -> Result<i64,
         .scalar()
         .await
 }
+
+/// When the set in force was made.
+///
+/// # Errors
+/// What the store said.
+pub async fn made_at(source: impl Source<'_>, person: PersonId) -> Result<Option<Timestamp>, Error> {
+    source
+        .query("SELECT MAX(created_at) FROM recovery_code WHERE person_id = $1 AND ended_at IS NULL")
+        .bind(person)
+        .scalar()
+        .await
+}
+
+/// Ends all codes of a person.
+///
+/// # Errors
+/// What the store said.
+pub async fn end_all(tx: &mut Tx, person: PersonId, now: Timestamp) -> Result<u64, Error> {
+    tx.query("UPDATE recovery_code SET ended_at = $2 WHERE person_id = $1 AND ended_at IS NULL")
+        .bind(person)
+        .bind(now)
+        .execute()
+        .await
+}

@@ -1,6 +1,6 @@
 //! Refresh tokens: each generation is used once; a second use ends the family (E1).
 
-use super::grant::{self, Grant};
+use super::grant::{self, TokenGrant};
 use crate::base::{Digest, GrantId, Timestamp};
 use crate::db::{Error, Source, Tx};
 
@@ -29,8 +29,8 @@ pub enum RefreshConsumption {
     Fresh {
         /// This generation.
         token: RefreshToken,
-        /// The family.
-        grant: Box<Grant>,
+        /// The family, with the states of client and person.
+        grant: Box<TokenGrant>,
     },
     /// Used before: the family must end.
     Reused {
@@ -84,7 +84,7 @@ pub async fn consume(tx: &mut Tx, digest: &Digest, now: Timestamp) -> Result<Ref
         .optional()
         .await?;
     if let Some(token) = fresh {
-        let grant = grant::find(tx, token.grant_id).await?.ok_or(Error::NotFound)?;
+        let grant = grant::find_for_token(tx, token.grant_id).await?.ok_or(Error::NotFound)?;
         return Ok(RefreshConsumption::Fresh { token, grant: Box::new(grant) });
     }
     let seen = find(tx, digest).await?.filter(|token| token.used_at.is_some());

@@ -1,5 +1,6 @@
 //! Single sign-on sessions. Expiry is judged at use (T5); what was ended never lives again (I2).
 
+use super::consent::Consent;
 use crate::base::{Digest, PersonId, SessionId, Timestamp};
 use crate::db::{Error, Json, Source, Tx};
 use crate::identity::session::{SessionView, TOUCH_EVERY};
@@ -156,6 +157,84 @@ pub async fn find_live_by_digest(
         ))
         .bind(digest)
         .bind(now)
+        .optional()
+        .await
+}
+
+/// A live session as one client's request finds it.
+#[derive(Clone, sqlx::FromRow)]
+pub struct ClientSession {
+    /// The session.
+    #[sqlx(flatten)]
+    pub live: LiveSession,
+    /// Signed in to this client before.
+    pub visited: bool,
+    /// The person's subject in the client's sector, if one was ever made.
+    pub subject: Option<String>,
+    /// The person's last consent for the client.
+    #[sqlx(flatten)]
+    pub consent: GivenConsent,
+}
+
+/// Columns of a consent that may not exist.
+#[derive(Clone, sqlx::FromRow)]
+pub struct GivenConsent {
+    consent_claims: Option<Json<Vec<String>>>,
+    consent_refused: Option<Json<Vec<String>>>,
+    consent_given_at: Option<Timestamp>,
+    consent_expires_at: Option<Timestamp>,
+    consent_ended_at: Option<Timestamp>,
+}
+
+impl ClientSession {
+    /// The person's last consent for the client: ask [`Consent::is_in_force`].
+    pub fn consent(&self, client_id: &str) -> Option<Consent> {
+        let given = self.consent.clone();
+        Some(Consent {
+            person_id: self.live.session.person_id,
+            client_id: client_id.to_owned(),
+            claims: given.consent_claims?.0,
+            refused: given.consent_refused?.0,
+            given_at: given.consent_given_at?,
+            expires_at: given.consent_expires_at?,
+            ended_at: given.consent_ended_at,
+        })
+    }
+}
+
+super::hidden_debug!(ClientSession: live);
+
+/// The live session of a cookie with all that an authorization request of a client has to know of it: one read.
+///
+/// # Errors
+/// What the store said.
+pub async fn find_live_for_client(
+    source: impl Source<'_>,
+    digest: &Digest,
+    (client_id, sector): (&str, &str),
+    now: Timestamp,
+) -> Result<Option<ClientSession>, Error> {
+    source
+        .query(concat!(
+            "SELECT ",
+            columns!("session."),
+            ", person.status AS person_status, person.identity_level, person.register_state, person.language,
+               person.full_name, pairwise_subject.subject,
+               EXISTS (SELECT 1 FROM session_client v
+                       WHERE v.session_id = session.id AND v.client_id = $3 AND v.ended_at IS NULL) AS visited,
+               consent.claims AS consent_claims, consent.refused AS consent_refused,
+               consent.given_at AS consent_given_at, consent.expires_at AS consent_expires_at,
+               consent.ended_at AS consent_ended_at
+             FROM session JOIN person ON person.id = session.person_id
+             LEFT JOIN pairwise_subject ON pairwise_subject.sector = $4 AND pairwise_subject.person_id = person.id
+             LEFT JOIN consent ON consent.person_id = person.id AND consent.client_id = $3
+             WHERE session.secret_digest = $1 AND session.ended_at IS NULL AND session.idle_expires_at > $2
+               AND session.expires_at > $2"
+        ))
+        .bind(digest)
+        .bind(now)
+        .bind(client_id)
+        .bind(sector)
         .optional()
         .await
 }

@@ -15,6 +15,8 @@ words! {
         InteractionStep = "interaction_step",
         /// The offer of a passkey that a person declined: not asked again for some weeks.
         PasskeyOffer = "passkey_offer",
+        /// The answer on the stop page before a risky change: good for one act.
+        StopConfirmation = "stop_confirmation",
         /// An access token that was revoked before its end (RFC 7009).
         RevokedAccessToken = "revoked_access_token",
     }

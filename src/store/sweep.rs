@@ -21,6 +21,16 @@ pub async fn sent_codes(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u6
     delete(tx, SQL, before, limit).await
 }
 
+/// Codes of notices that expired.
+///
+/// # Errors
+/// What the store said.
+pub async fn notice_codes(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, Error> {
+    const SQL: &str = "DELETE FROM notice_code WHERE id IN
+        (SELECT id FROM notice_code WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
+    delete(tx, SQL, before, limit).await
+}
+
 /// Consumed artefacts that would have expired by themselves.
 ///
 /// # Errors

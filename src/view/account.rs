@@ -1,6 +1,6 @@
-//! C21, C23, C24, C26, C27: the person's own pages.
+//! C21, C22, C24, C26, C27: the person's own pages.
 
-use super::{CreatePasskeyForm, Frame, page, samples};
+use super::{CreatePasskeyForm, Frame, account_samples, page, samples};
 use crate::base::Timestamp;
 use askama::Template;
 
@@ -49,6 +49,35 @@ pub struct UsedService {
     pub open: bool,
 }
 
+/// The one thing that would help most (C21).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextStep {
+    /// No passkey yet.
+    AddPasskey,
+    /// No printed codes.
+    MakeCodes,
+    /// One passkey and nothing beside it but codes.
+    AnotherWay,
+}
+
+impl NextStep {
+    fn key(&self) -> &'static str {
+        match self {
+            Self::AddPasskey => "next-add-passkey",
+            Self::MakeCodes => "next-make-codes",
+            Self::AnotherWay => "next-another-way",
+        }
+    }
+
+    fn href(&self) -> &'static str {
+        match self {
+            Self::AddPasskey => "/account/passkeys/new",
+            Self::MakeCodes => "/account/recovery-codes",
+            Self::AnotherWay => "/account/ways",
+        }
+    }
+}
+
 /// C21 `/account`.
 #[derive(Template)]
 #[template(path = "account/home.html")]
@@ -61,11 +90,32 @@ pub struct AccountHome {
     pub identity_level: u8,
     /// State of the data.
     pub state: DataState,
+    /// This sign-in.
+    pub last_sign_in: Option<Timestamp>,
+    /// Portals used, newest first.
+    pub services: Vec<UsedService>,
+    /// The next best step; gone when done.
+    pub next: Option<NextStep>,
+    /// A change of phone waits until then.
+    pub phone_change_from: Option<Timestamp>,
+}
+page!(AccountHome, "account", samples::account_home);
+
+/// C22 `/account/details`. Form [`super::forms::ShowForm`].
+#[derive(Template)]
+#[template(path = "account/details.html")]
+pub struct Details {
+    /// Shared part.
+    pub frame: Frame,
+    /// Full name.
+    pub person: String,
+    /// State of the data.
+    pub state: DataState,
     /// Where the data come from, in the page's language.
     pub source: String,
     /// As of when.
     pub as_of: Option<Timestamp>,
-    /// The number, masked or whole (after `?show=number`).
+    /// The number, masked or whole.
     pub personal_number: String,
     /// Whether it is masked.
     pub number_masked: bool,
@@ -75,25 +125,10 @@ pub struct AccountHome {
     pub gender: Option<String>,
     /// The confirmed phone, masked.
     pub phone: Option<String>,
-    /// Last sign-in before this one.
-    pub last_sign_in: Option<Timestamp>,
-    /// Portals used, newest first.
-    pub services: Vec<UsedService>,
-    /// How many passkeys there are.
-    pub passkeys: usize,
-    /// Whether a password is set.
-    pub has_password: bool,
-    /// Unused printed codes.
-    pub recovery_codes_left: usize,
+    /// The e-mail address, masked.
+    pub email: Option<String>,
 }
-page!(AccountHome, "account", samples::account_home);
-
-impl AccountHome {
-    fn only_one_way(&self) -> bool {
-        let ways = self.passkeys + usize::from(self.has_password) + usize::from(self.recovery_codes_left > 0);
-        ways < 2
-    }
-}
+page!(Details, "details", account_samples::details);
 
 /// A passkey in the list.
 #[derive(Clone, Debug)]
@@ -123,6 +158,8 @@ pub struct Passkeys {
     /// For the browser's clean-up of removed passkeys (WebAuthn 3 signal API): relying party id, user handle and
     /// credential ids, base64url.
     pub accepted: Option<AcceptedCredentials>,
+    /// The session may add one now: the sign-in is of now, and the stop page was answered.
+    pub ready: bool,
 }
 page!(Passkeys, "passkeys", samples::passkeys);
 

@@ -91,6 +91,19 @@ pub enum ErrorText {
     PasskeyNotMade,
     /// This device already has a passkey of the account.
     PasskeyAlreadyHere,
+    /// Not the code that the new authenticator app shows.
+    TotpWrong,
+    /// The phone that is in use already.
+    PhoneSame,
+    /// Not the form of a notice's code.
+    NoticeCodeFormat,
+    /// Number and code do not belong together: one text for both (N1).
+    NoticeCodeWrong,
+    /// Too many tries from here.
+    TryAgainFrom {
+        /// From when it works again.
+        from: Timestamp,
+    },
 }
 
 impl ErrorText {
@@ -108,6 +121,13 @@ impl ErrorText {
             Self::ResendTooSoon { from } => {
                 return locale.t1("error-resend-too-soon", "time", locale.clock(from, now));
             }
+            Self::TryAgainFrom { from } => {
+                return locale.t1("error-try-again-from", "time", locale.clock(from, now));
+            }
+            Self::TotpWrong => "error-totp-wrong",
+            Self::PhoneSame => "error-phone-same",
+            Self::NoticeCodeFormat => "error-notice-code-format",
+            Self::NoticeCodeWrong => "error-notice-code-wrong",
             Self::IdentifierMissing => "error-identifier-missing",
             Self::IdentifierFormat => "error-identifier-format",
             Self::NumberFormat => "error-number-format",
@@ -164,6 +184,22 @@ pub enum Notice {
         /// How many.
         count: usize,
     },
+    /// An authenticator app was set up.
+    TotpAdded,
+    /// The authenticator app was removed.
+    TotpRemoved,
+    /// The new phone is in use.
+    PhoneChanged,
+    /// The new phone will be in use later.
+    PhoneChangeWaits,
+    /// The change of phone was cancelled.
+    PhoneChangeCancelled,
+    /// A portal gets nothing more.
+    SharingStopped,
+    /// The choices were kept.
+    SettingsSaved,
+    /// A frozen account was opened again.
+    AccountOpened,
     /// An organization's account opened.
     OrganizationOpened,
     /// An application or agreement was taken; others still have to agree.
@@ -194,6 +230,14 @@ impl Notice {
             Self::PasswordChanged => "notice-password-changed",
             Self::RecoveryCodesRenewed => "notice-recovery-codes-renewed",
             Self::SessionEnded => "notice-session-ended",
+            Self::TotpAdded => "notice-totp-added",
+            Self::TotpRemoved => "notice-totp-removed",
+            Self::PhoneChanged => "notice-phone-changed",
+            Self::PhoneChangeWaits => "notice-phone-waits",
+            Self::PhoneChangeCancelled => "notice-phone-cancelled",
+            Self::SharingStopped => "notice-sharing-stopped",
+            Self::SettingsSaved => "notice-settings-saved",
+            Self::AccountOpened => "notice-account-opened",
             Self::OrganizationOpened => "notice-organization-opened",
             Self::OrganizationWaits => "notice-organization-waits",
             Self::OrganizationRegisterDown => "notice-organization-register-down",

@@ -124,6 +124,95 @@ pub fn new_device_sms(locale: Locale, at: Timestamp, hotline: &str) -> String {
     }
 }
 
+/// The code that confirms a new phone of an account.
+pub fn confirm_phone_sms(locale: Locale, host: &str, code: &str) -> String {
+    let text = match locale {
+        Locale::Vi => format!("{code} la ma xac nhan so dien thoai moi. Khong dua ma nay cho ai, ke ca cong an."),
+        Locale::En => format!("{code} is your code to confirm a new phone. Give it to nobody, not even police."),
+    };
+    bound(&text, host, code)
+}
+
+/// To the old phone when another one was asked for.
+pub fn phone_change_asked_sms(locale: Locale, from: Timestamp, code: &str, hotline: &str) -> String {
+    let time = time_of(from);
+    match locale {
+        Locale::Vi => format!(
+            "So dien thoai cua tai khoan se doi luc {time}. Khong phai ban? Vao muc Khong phai toi, ma {code}, hoac goi {hotline}."
+        ),
+        Locale::En => format!(
+            "The phone of your account changes at {time}. Not you? Open Not me on our site, code {code}, or call {hotline}."
+        ),
+    }
+}
+
+/// When the phone was changed.
+pub fn phone_changed_sms(locale: Locale, at: Timestamp, hotline: &str) -> String {
+    let time = time_of(at);
+    match locale {
+        Locale::Vi => format!("So dien thoai cua tai khoan da doi luc {time}. Khong phai ban? Goi {hotline}."),
+        Locale::En => format!("The phone of your account was changed at {time}. Not you? Call {hotline}."),
+    }
+}
+
+/// When a waiting change of phone was cancelled.
+pub fn phone_change_cancelled_sms(locale: Locale, at: Timestamp) -> String {
+    let time = time_of(at);
+    match locale {
+        Locale::Vi => format!("Da huy viec doi so dien thoai luc {time}. So cu van dung duoc."),
+        Locale::En => format!("The change of phone was cancelled at {time}. Your old number stays in use."),
+    }
+}
+
+/// After an authenticator app was added.
+pub fn totp_added_sms(locale: Locale, at: Timestamp, hotline: &str) -> String {
+    let time = time_of(at);
+    match locale {
+        Locale::Vi => format!("Tai khoan cua ban co them ung dung tao ma luc {time}. Khong phai ban? Goi {hotline}."),
+        Locale::En => format!("An authenticator app was added to your account at {time}. Not you? Call {hotline}."),
+    }
+}
+
+/// After the authenticator app was removed.
+pub fn totp_removed_sms(locale: Locale, at: Timestamp, hotline: &str) -> String {
+    let time = time_of(at);
+    match locale {
+        Locale::Vi => format!("Ung dung tao ma da bi go khoi tai khoan luc {time}. Khong phai ban? Goi {hotline}."),
+        Locale::En => {
+            format!("The authenticator app was removed from your account at {time}. Not you? Call {hotline}.")
+        }
+    }
+}
+
+/// When the account was frozen.
+pub fn account_frozen_sms(locale: Locale, at: Timestamp, hotline: &str) -> String {
+    let time = time_of(at);
+    match locale {
+        Locale::Vi => {
+            format!("Tai khoan cua ban da khoa tam luc {time}. Dang nhap de mo lai. Khong phai ban? Goi {hotline}.")
+        }
+        Locale::En => format!("Your account was frozen at {time}. Sign in to open it again. Not you? Call {hotline}."),
+    }
+}
+
+/// When a frozen account was opened again.
+pub fn account_unfrozen_sms(locale: Locale, at: Timestamp, hotline: &str) -> String {
+    let time = time_of(at);
+    match locale {
+        Locale::Vi => format!("Tai khoan cua ban da mo lai luc {time}. Khong phai ban? Goi {hotline}."),
+        Locale::En => format!("Your account was opened again at {time}. Not you? Call {hotline}."),
+    }
+}
+
+/// When the account was closed.
+pub fn account_closed_sms(locale: Locale, at: Timestamp, hotline: &str) -> String {
+    let time = time_of(at);
+    match locale {
+        Locale::Vi => format!("Tai khoan cua ban da dong luc {time}. Khong phai ban? Goi {hotline}."),
+        Locale::En => format!("Your account was closed at {time}. Not you? Call {hotline}."),
+    }
+}
+
 /// What a call reads: the code digit by digit, twice, slowly.
 pub fn code_call(locale: Locale, code: &str) -> String {
     let digits = code.chars().map(String::from).collect::<Vec<_>>().join(", ");
@@ -200,6 +289,15 @@ mod tests {
             recovery_codes_sms(locale, at, hotline),
             new_device_sms(locale, at, hotline),
             account_confirmed_sms(locale),
+            confirm_phone_sms(locale, host, "123456"),
+            phone_change_asked_sms(locale, at, "7F3K-92MX", hotline),
+            phone_changed_sms(locale, at, hotline),
+            phone_change_cancelled_sms(locale, at),
+            totp_added_sms(locale, at, hotline),
+            totp_removed_sms(locale, at, hotline),
+            account_frozen_sms(locale, at, hotline),
+            account_unfrozen_sms(locale, at, hotline),
+            account_closed_sms(locale, at, hotline),
             account_not_confirmed_sms(locale, hotline),
         ]
     }

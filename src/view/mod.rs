@@ -2,6 +2,9 @@
 //! [`Page::render_page`]; nothing here reads a request, a clock or a store.
 
 mod account;
+mod account_events;
+mod account_samples;
+mod account_ways;
 pub mod assets;
 mod consent;
 mod create;
@@ -16,6 +19,7 @@ mod organizations;
 mod passkey;
 mod portal;
 mod problem;
+mod qr;
 mod samples;
 mod signin;
 mod signout;
@@ -24,6 +28,8 @@ mod tests;
 mod texts;
 
 pub use account::*;
+pub use account_events::*;
+pub use account_ways::*;
 pub use consent::*;
 pub use create::*;
 pub use demo::*;
@@ -34,6 +40,7 @@ pub use organizations::*;
 pub use passkey::{CreatePasskeyForm, SignInPasskeyForm};
 pub use portal::*;
 pub use problem::*;
+pub use qr::QrPicture;
 pub use signin::*;
 pub use signout::*;
 pub use texts::{Arg, Markup};
@@ -162,6 +169,28 @@ pages![
     CreateRecoveryCodes,
     CreateDone,
     AccountHome,
+    Details,
+    Ways,
+    StopPage,
+    ScamStop,
+    SetUpApp,
+    AuthenticatorApp,
+    RemoveApp,
+    ChangePhone,
+    ConfirmPhone,
+    Activity,
+    NotMe,
+    NotMeSignedOut,
+    Reported,
+    Sharing,
+    StopSharing,
+    Releases,
+    FreezePage,
+    FrozenNow,
+    Frozen,
+    CloseAccount,
+    AccountClosed,
+    Settings,
     Passkeys,
     RenamePasskey,
     RemovePasskey,

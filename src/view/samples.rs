@@ -4,25 +4,25 @@ use super::*;
 use crate::base::{ErrorId, SeededEntropy, Timestamp};
 
 /// 2026-11-21T07:05:00Z, 14:05 in Vietnam.
-const NOW: Timestamp = Timestamp::from_seconds(1_795_244_700);
+pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_795_244_700);
 const FLOW: &str = "k3Jx9QvTn2";
-const HOA: &str = "Nguyễn Thị Hoa";
-const PORTAL: &str = "Cổng Dịch vụ công tỉnh Bình Minh";
-const HEALTH: &str = "Sổ sức khỏe Bình Minh";
+pub(super) const HOA: &str = "Nguyễn Thị Hoa";
+pub(super) const PORTAL: &str = "Cổng Dịch vụ công tỉnh Bình Minh";
+pub(super) const HEALTH: &str = "Sổ sức khỏe Bình Minh";
 
-fn later(minutes: i64) -> Timestamp {
+pub(super) fn later(minutes: i64) -> Timestamp {
     Timestamp::from_seconds(NOW.seconds() + minutes * 60)
 }
 
-fn text(value: &str) -> String {
+pub(super) fn text(value: &str) -> String {
     value.to_owned()
 }
 
-fn texts(values: &[&str]) -> Vec<String> {
+pub(super) fn texts(values: &[&str]) -> Vec<String> {
     values.iter().map(|value| text(value)).collect()
 }
 
-fn frame(path: &str) -> Frame {
+pub(super) fn frame(path: &str) -> Frame {
     Frame {
         host: text("dinhdanh.example"),
         csrf: text("Zm9ybS10b2tlbi1vZi10aGUtc2FtcGxl"),
@@ -31,7 +31,7 @@ fn frame(path: &str) -> Frame {
     }
 }
 
-fn flow_frame(path: &str) -> Frame {
+pub(super) fn flow_frame(path: &str) -> Frame {
     Frame {
         portal: Some(PortalBox { name: text(PORTAL), host: text("dvc.binhminh.example") }),
         cancel: Some(format!("/signin/{FLOW}/cancel")),
@@ -39,16 +39,16 @@ fn flow_frame(path: &str) -> Frame {
     }
 }
 
-fn account_frame(path: &str) -> Frame {
+pub(super) fn account_frame(path: &str) -> Frame {
     Frame { idle_seconds: Some(900), back: Some(text("/account")), ..frame(path) }
 }
 
-fn wrong(mut frame: Frame, field: &'static str, error: ErrorText) -> Frame {
+pub(super) fn wrong(mut frame: Frame, field: &'static str, error: ErrorText) -> Frame {
     frame.add_error(field, error);
     frame
 }
 
-fn noticed(mut frame: Frame, notice: Notice) -> Frame {
+pub(super) fn noticed(mut frame: Frame, notice: Notice) -> Frame {
     frame.notice = Some(notice);
     frame
 }
@@ -527,13 +527,6 @@ pub(super) fn account_home() -> Vec<(&'static str, AccountHome)> {
         person: text(HOA),
         identity_level: 2,
         state: DataState::Confirmed,
-        source: text("Cơ sở dữ liệu quốc gia về dân cư"),
-        as_of: Some(later(-60 * 24 * 30)),
-        personal_number: text("001 *** *** 345"),
-        number_masked: true,
-        birth_date: text("12/03/1988"),
-        gender: Some(text("Nữ")),
-        phone: Some(text("0912 *** 678")),
         last_sign_in: Some(later(-60 * 24)),
         services: vec![
             UsedService {
@@ -544,44 +537,34 @@ pub(super) fn account_home() -> Vec<(&'static str, AccountHome)> {
             },
             UsedService { name: text(HEALTH), href: None, last_used: later(-60 * 24 * 9), open: false },
         ],
-        passkeys: 2,
-        has_password: true,
-        recovery_codes_left: 7,
+        next: None,
+        phone_change_from: None,
+    };
+    let new = AccountHome {
+        identity_level: 0,
+        state: DataState::Waiting,
+        last_sign_in: None,
+        services: Vec::new(),
+        next: Some(NextStep::AddPasskey),
+        ..page()
+    };
+    let differs = AccountHome {
+        frame: noticed(account_frame("/account"), Notice::OtherSessionsEnded { count: 2 }),
+        identity_level: 1,
+        state: DataState::Differs,
+        next: Some(NextStep::MakeCodes),
+        ..page()
     };
     vec![
         ("level-2", page()),
-        ("number-shown", AccountHome { personal_number: text("001188012345"), number_masked: false, ..page() }),
-        (
-            "new-and-waiting",
-            AccountHome {
-                identity_level: 0,
-                state: DataState::Waiting,
-                as_of: None,
-                gender: None,
-                phone: None,
-                last_sign_in: None,
-                services: Vec::new(),
-                passkeys: 1,
-                has_password: false,
-                recovery_codes_left: 0,
-                ..page()
-            },
-        ),
-        (
-            "level-1-differs",
-            AccountHome {
-                frame: noticed(account_frame("/account"), Notice::OtherSessionsEnded { count: 2 }),
-                identity_level: 1,
-                state: DataState::Differs,
-                recovery_codes_left: 1,
-                ..page()
-            },
-        ),
-        ("unknown-state", AccountHome { state: DataState::Unknown, ..page() }),
+        ("new-and-waiting", new),
+        ("level-1-differs", differs),
+        ("phone-waits", AccountHome { phone_change_from: Some(later(60 * 24)), ..page() }),
+        ("another-way", AccountHome { next: Some(NextStep::AnotherWay), state: DataState::Unknown, ..page() }),
     ]
 }
 
-fn passkey_items() -> Vec<PasskeyItem> {
+pub(super) fn passkey_items() -> Vec<PasskeyItem> {
     vec![
         PasskeyItem {
             id: text("0192f0c1"),
@@ -603,7 +586,7 @@ fn passkey_items() -> Vec<PasskeyItem> {
 }
 
 pub(super) fn passkeys() -> Vec<(&'static str, Passkeys)> {
-    let page = |frame, passkeys| Passkeys { frame, passkeys, accepted: None };
+    let page = |frame, passkeys| Passkeys { frame, passkeys, accepted: None, ready: true };
     let start = || account_frame("/account/passkeys");
     let accepted = AcceptedCredentials {
         rp_id: text("dinhdanh.example"),
@@ -619,6 +602,7 @@ pub(super) fn passkeys() -> Vec<(&'static str, Passkeys)> {
         ("renamed", page(noticed(start(), Notice::PasskeyRenamed), passkey_items())),
         ("not-made", page(wrong(start(), "create", ErrorText::PasskeyNotMade), passkey_items())),
         ("waits", page(noticed(start(), Notice::WaitsUntil { at: later(1400) }), passkey_items())),
+        ("sign-in-first", Passkeys { ready: false, ..page(start(), passkey_items()) }),
     ]
 }
 

@@ -418,7 +418,7 @@ fn every_key_that_is_used_exists_and_every_key_that_exists_is_used() {
         }
     }
     for key in known.keys() {
-        let built = ["problem-", "want-"].iter().any(|prefix| key.starts_with(prefix));
+        let built = ["problem-", "want-", "activity-", "stop-for-"].iter().any(|prefix| key.starts_with(prefix));
         assert!(built || sources.contains(&format!("\"{key}\"")), "{key} is not used");
     }
 }

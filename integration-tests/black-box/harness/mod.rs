@@ -1,5 +1,6 @@
 //! What the tests stand on: the program under test, browsers, citizens, portals.
 
+#[path = "../../lib/authenticator.rs"]
 mod authenticator;
 mod browser;
 mod citizen;

@@ -1,7 +1,7 @@
 //! Who is this for (C7).
 
 use super::super::AppState;
-use super::super::organizations::item;
+use super::super::account::organization_item as item;
 use super::super::problem::Answer;
 use super::super::visitor::Visitor;
 use super::flow::{At, Flow, Posted};

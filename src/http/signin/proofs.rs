@@ -6,6 +6,7 @@ use super::super::problem::Answer;
 use super::super::visitor::Visitor;
 use super::flow::{At, Flow, Posted};
 use crate::base::Secret;
+use crate::flow::account::freeze;
 use crate::flow::clients;
 use crate::flow::known_browser;
 use crate::flow::outbox::Way;
@@ -201,6 +202,10 @@ pub(super) async fn proved(state: &AppState, visitor: &Visitor, flow: &mut Flow)
 
 /// The same, leading to a page of account creation.
 pub async fn proved_to(state: &AppState, visitor: &Visitor, flow: &mut Flow, to: &str) -> Answer<Response> {
+    // Told only after a proof: a frozen account has no session, but a way to be opened again.
+    if freeze::look(&state.services, &flow.interaction).await?.is_some() {
+        return Ok(flow.to("/frozen"));
+    }
     let current = visitor.session(state).await?;
     let made = session::establish(&state.services, &mut flow.interaction, current.as_ref(), &visitor.device).await?;
     let mut jar = CookieJar::new().add(cookies::build(cookies::SESSION, made.cookie, None));

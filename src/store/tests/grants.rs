@@ -3,6 +3,7 @@ use crate::identity::PersonStatus;
 use crate::store::client::{self, ClientStatus};
 use crate::store::grant::{self, CodeConsumption};
 use crate::store::refresh_token::{self, RefreshConsumption};
+use crate::store::spent::{self, SpentKind};
 use crate::store::testing::{
     at, commit, digest, given_client, given_family, given_grant, given_session, grant as make, on_both,
     refresh_token as token,
@@ -16,8 +17,9 @@ async fn b3_a_code_is_fresh_once_and_spent_ever_after() {
         let CodeConsumption::Fresh(fresh) = commit!(db, |tx| grant::consume_code(tx, &digest("code"), at(5))) else {
             panic!("not fresh")
         };
-        assert_eq!(fresh.code_used_at, Some(at(5)));
-        assert_eq!(grant::Grant { code_used_at: None, ..*fresh.clone() }, made);
+        assert_eq!(fresh.grant.code_used_at, Some(at(5)));
+        assert_eq!((fresh.client_status, fresh.person_status), (ClientStatus::Active, PersonStatus::Active));
+        assert_eq!(grant::Grant { code_used_at: None, ..fresh.grant.clone() }, made);
         for seconds in [5, 61, 99_999] {
             let again = commit!(db, |tx| grant::consume_code(tx, &digest("code"), at(seconds)));
             assert_eq!(again, CodeConsumption::Spent(fresh.clone()));
@@ -40,6 +42,7 @@ async fn t5_an_expired_code_or_one_of_an_ended_grant_is_unknown() {
         assert!(commit!(db, |tx| grant::burn(tx, second.id, "wrong_verifier", at(3))));
         let burnt = commit!(db, |tx| grant::consume_code(tx, &digest("second"), at(4)));
         let CodeConsumption::Spent(burnt) = burnt else { panic!("{burnt:?}") };
+        let burnt = burnt.grant;
         assert_eq!((burnt.ended_at, burnt.ended_reason.as_deref()), (Some(at(3)), Some("wrong_verifier")));
         assert!(!commit!(db, |tx| grant::burn(tx, second.id, "again", at(5))));
     })
@@ -77,6 +80,38 @@ async fn e5_a_token_is_judged_with_its_grant_client_and_person_in_one_read() {
         assert_eq!((found.client_status, found.person_status), (ClientStatus::Disabled, PersonStatus::Deceased));
         assert!(found.grant.is_live(at(86_399)) && !found.grant.is_live(at(86_400)));
         assert!(grant::find_for_token(&db, GrantId::new(at(0), &SystemEntropy)).await.unwrap().is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn e5_whoever_was_switched_off_meanwhile_shows_in_the_use_of_a_code() {
+    on_both(|db| async move {
+        let (owner, _, _) = given_family(&db).await;
+        commit!(db, |tx| client::set_status(tx, "portal", ClientStatus::Disabled, at(1)));
+        commit!(db, |tx| person::update_status(tx, owner.id, PersonStatus::Locked, None, at(1)));
+        for _ in 0..2 {
+            let used = commit!(db, |tx| grant::consume_code(tx, &digest("code"), at(2)));
+            let (CodeConsumption::Fresh(found) | CodeConsumption::Spent(found)) = used else { panic!("{used:?}") };
+            assert_eq!((found.client_status, found.person_status), (ClientStatus::Disabled, PersonStatus::Locked));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn e5_one_access_token_is_revoked_and_another_of_its_grant_is_not() {
+    on_both(|db| async move {
+        let (_, _, made) = given_family(&db).await;
+        let revoked = |jti: &'static str| {
+            let db = db.clone();
+            async move { grant::find_for_access_token(&db, made.id, &digest(jti)).await.unwrap().unwrap().revoked }
+        };
+        let kind = SpentKind::RevokedAccessToken;
+        assert!(commit!(db, |tx| spent::consume(tx, kind, &digest("first"), at(1), at(600))));
+        assert!(revoked("first").await && !revoked("second").await);
+        let found = grant::find_for_access_token(&db, made.id, &digest("second")).await.unwrap().unwrap().found;
+        assert_eq!(Some(found), grant::find_for_token(&db, made.id).await.unwrap());
     })
     .await;
 }
@@ -125,7 +160,9 @@ async fn e1_a_refresh_token_is_fresh_once_and_reused_ever_after() {
         let fresh = commit!(db, |tx| refresh_token::consume(tx, &digest("refresh"), at(5)));
         let mut used = token(made.id, "refresh");
         used.used_at = Some(at(5));
-        assert_eq!(fresh, RefreshConsumption::Fresh { token: used.clone(), grant: Box::new(made.clone()) });
+        let grant = grant::find_for_token(&db, made.id).await.unwrap().unwrap();
+        assert_eq!(grant.grant, made);
+        assert_eq!(fresh, RefreshConsumption::Fresh { token: used.clone(), grant: Box::new(grant) });
         let again = commit!(db, |tx| refresh_token::consume(tx, &digest("refresh"), at(6)));
         assert_eq!(again, RefreshConsumption::Reused { grant_id: made.id });
         assert_eq!(refresh_token::find(&db, &digest("refresh")).await.unwrap().unwrap(), used);

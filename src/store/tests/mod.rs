@@ -1,11 +1,13 @@
 //! Every function of this floor, on both engines.
 
+mod account;
 mod clients;
 mod credentials;
 mod grants;
 mod once;
 mod organizations;
 mod persons;
+mod plans;
 mod records;
 mod sessions;
 mod throttles;

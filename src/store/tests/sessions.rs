@@ -1,9 +1,10 @@
 use crate::base::Timestamp;
 use crate::db::Db;
 use crate::identity::{AuthenticationLevel, Method, PersonStatus};
+use crate::store::consent::{self, Consent};
 use crate::store::session::{self, Rotation, Session};
 use crate::store::testing::{at, commit, digest, given_client, given_person, given_session, on_both};
-use crate::store::{person, session_client, sweep};
+use crate::store::{person, session_client, subject, sweep};
 use uuid::Uuid;
 
 async fn live(db: &Db, secret: &str, now: Timestamp) -> Option<Session> {
@@ -24,6 +25,55 @@ async fn a_live_session_comes_with_its_person_in_one_read() {
         commit!(db, |tx| person::update_status(tx, owner.id, PersonStatus::Locked, None, at(2)));
         let found = session::find_live_by_digest(&db, &digest("cookie"), at(3)).await.unwrap().unwrap();
         assert_eq!(found.person_status, PersonStatus::Locked);
+    })
+    .await;
+}
+
+/// What a sign-on at a portal rests on, and none of it from another portal, person or sector.
+#[tokio::test]
+async fn a_live_session_comes_with_what_concerns_one_client_in_the_same_read() {
+    on_both(|db| async move {
+        let (owner, other) = (given_person(&db, "An").await.id, given_person(&db, "Bình").await.id);
+        for client in ["portal", "elsewhere"] {
+            given_client(&db, client).await;
+        }
+        let made = given_session(&db, owner, "cookie").await;
+        let find = |client: &'static str, sector: &'static str, now| {
+            let db = db.clone();
+            async move { session::find_live_for_client(&db, &digest("cookie"), (client, sector), now).await.unwrap() }
+        };
+        let bare = find("portal", "s", at(1)).await.unwrap();
+        assert_eq!((&bare.live.session, bare.visited, &bare.subject), (&made, false, &None));
+        assert_eq!(bare.consent("portal"), None);
+        assert!(!format!("{bare:?}").contains("An"));
+
+        commit!(db, |tx| session_client::upsert(tx, made.id, "portal", Uuid::from_u128(1), at(1)));
+        commit!(db, |tx| subject::get_or_create(tx, "s", owner, "mine", at(1)));
+        commit!(db, |tx| subject::get_or_create(tx, "s", other, "others", at(1)));
+        let given = Consent {
+            person_id: owner,
+            client_id: "portal".to_owned(),
+            claims: vec!["name".to_owned()],
+            refused: vec!["gender".to_owned()],
+            given_at: at(1),
+            expires_at: at(100),
+            ended_at: None,
+        };
+        commit!(db, |tx| consent::upsert(tx, &given));
+        let found = find("portal", "s", at(2)).await.unwrap();
+        assert_eq!((found.visited, found.subject.as_deref()), (true, Some("mine")));
+        assert_eq!(found.consent("portal"), Some(given));
+        let elsewhere = find("elsewhere", "t", at(2)).await.unwrap();
+        assert_eq!((elsewhere.visited, elsewhere.subject.as_deref()), (false, None));
+        assert_eq!(elsewhere.consent("elsewhere"), None);
+
+        assert!(commit!(db, |tx| consent::end(tx, owner, "portal", at(3))));
+        assert!(commit!(db, |tx| session_client::end(tx, made.id, "portal", at(3))));
+        let after = find("portal", "s", at(4)).await.unwrap();
+        assert!(!after.visited && !after.consent("portal").unwrap().is_in_force(at(4)));
+        assert!(find("portal", "s", at(3_600)).await.is_none(), "idle");
+        assert!(commit!(db, |tx| session::end(tx, made.id, "signed_out", at(5))));
+        assert!(find("portal", "s", at(6)).await.is_none());
     })
     .await;
 }

@@ -1,0 +1,710 @@
+//! The account area: what a person can change, what stands before it, and what nobody else can.
+
+use crate::kit::authenticator::Device;
+use crate::kit::{Browser, Citizen, HOA, House, MINH, Page, Portal, days, minutes, seconds};
+use dinhdanh::audit::{AccountEvent, Entry, Word};
+use dinhdanh::base::{AuditId, Clock, PersonId, SystemEntropy};
+use dinhdanh::flow::account::phone;
+use dinhdanh::identity::PersonStatus;
+use dinhdanh::store;
+use serde_json::{Value, json};
+
+const NEW_PHONE: &str = "+84912000077";
+
+/// A browser signed in with password and code just now, at the account's first page.
+async fn strong(house: &House, citizen: &Citizen) -> Browser {
+    house.after(minutes(3));
+    let mut browser = house.browser();
+    let page = browser.open("/account").await;
+    house.sign_in_twice(&mut browser, &page, citizen).await.is(200).at("/account");
+    browser
+}
+
+async fn weak(house: &House, citizen: &Citizen) -> Browser {
+    house.after(minutes(3));
+    let mut browser = house.browser();
+    let page = browser.open("/account").await;
+    house.sign_in(&mut browser, &page, citizen).await.is(200).at("/account");
+    browser
+}
+
+/// Opens a page of a change and answers the stop page before it.
+async fn past_stop(browser: &mut Browser, path: &str) -> Page {
+    let page = browser.open(path).await;
+    assert!(page.path.starts_with("/account/stop?for="), "no stop page before {path}: {} {}", page.path, page.text());
+    page.has("Is someone on the phone telling you what to do?");
+    let page = browser.submit(&page, "/account/stop", &[("answer", "no")]).await;
+    page.is(200).at(path);
+    page
+}
+
+async fn csrf(browser: &mut Browser) -> String {
+    browser.open("/account").await.csrf()
+}
+
+async fn post(browser: &mut Browser, path: &str, fields: &[(&str, &str)]) -> Page {
+    let token = csrf(browser).await;
+    let mut all = vec![("csrf", token.as_str())];
+    all.extend_from_slice(fields);
+    browser.send(path, &all).await
+}
+
+async fn kinds(house: &House, who: PersonId) -> Vec<&'static str> {
+    let rows = store::audit::list_for_person(&house.services.db, who, None, 500).await.unwrap();
+    rows.iter().map(|entry| entry.event.kind()).collect()
+}
+
+fn totp(secret: &[u8], seconds: i64) -> String {
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret);
+    let tag = aws_lc_rs::hmac::sign(&key, &u64::try_from(seconds / 30).unwrap().to_be_bytes());
+    let hash = tag.as_ref();
+    let at = usize::from(hash[19] & 15);
+    let number = u32::from_be_bytes([hash[at] & 0x7f, hash[at + 1], hash[at + 2], hash[at + 3]]);
+    format!("{:06}", number % 1_000_000)
+}
+
+fn from_base32(text: &str) -> Vec<u8> {
+    let mut bits = String::new();
+    for symbol in text.chars().filter(char::is_ascii_alphanumeric) {
+        let place = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".find(symbol).unwrap();
+        bits.push_str(&format!("{place:05b}"));
+    }
+    let byte = |bits: &[u8]| u8::from_str_radix(std::str::from_utf8(bits).unwrap(), 2).unwrap();
+    bits.as_bytes().chunks_exact(8).map(byte).collect()
+}
+
+// --- The stop page (C11, C12) ---
+
+type Fields = &'static [(&'static str, &'static str)];
+
+/// Every act that the stop page guards: purpose, page, a form that would do it.
+const GUARDED: &[(&str, &str, Fields)] = &[
+    ("password", "/account/password", &[("current_password", "x"), ("new_password", "Ba con gà xám 71")]),
+    ("recovery_codes", "/account/recovery-codes", &[("action", "renew")]),
+    ("phone", "/account/phone", &[("phone", "0912000077")]),
+    ("close", "/account/close", &[("sure", "yes")]),
+];
+
+#[tokio::test]
+async fn c11_no_address_and_no_form_skips_the_stop_page() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    let mut browser = strong(&house, &HOA).await;
+    let before = kinds(&house, who).await;
+    for (purpose, path, fields) in GUARDED {
+        let stop = format!("/account/stop?for={purpose}");
+        assert_eq!(browser.fetch(path).await.location(), Some(stop.as_str()), "GET {path}");
+        assert_eq!(browser.fetch(&format!("{path}?answer=no&for={purpose}")).await.location(), Some(stop.as_str()));
+        let posted = post(&mut browser, path, fields).await;
+        assert_eq!(posted.location(), Some(stop.as_str()), "POST {path}");
+        // Opening the question, or an answer that is none, confirms nothing.
+        let page = browser.open(&stop).await;
+        browser.submit(&page, "/account/stop", &[]).await.is(422).has("There is a problem");
+        assert_eq!(browser.fetch(path).await.location(), Some(stop.as_str()), "still, GET {path}");
+    }
+    // An answer for one purpose is none for another.
+    past_stop(&mut browser, "/account/password").await;
+    for (purpose, path, fields) in &GUARDED[1..] {
+        let stop = format!("/account/stop?for={purpose}");
+        assert_eq!(post(&mut browser, path, fields).await.location(), Some(stop.as_str()), "{path}");
+    }
+    browser.open("/account/stop?for=everything").await.is(404);
+    assert_eq!(kinds(&house, who).await, before, "nothing was done");
+}
+
+#[tokio::test]
+async fn c11_an_answer_counts_for_one_act_of_one_session() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let mut browser = strong(&house, &HOA).await;
+    let page = past_stop(&mut browser, "/account/recovery-codes").await;
+    let mut other = strong(&house, &HOA).await;
+    assert_eq!(
+        post(&mut other, "/account/recovery-codes", &[]).await.location(),
+        Some("/account/stop?for=recovery_codes"),
+        "the answer of another session"
+    );
+    let made = browser.submit(&page, "/account/recovery-codes", &[]).await;
+    // The first session's sign-in is three minutes old: still of now.
+    made.is(200).has("class=\"codes\"");
+    let again = browser.send("/account/recovery-codes", &[("csrf", &page.csrf())]).await;
+    assert_eq!(again.location(), Some("/account/stop?for=recovery_codes"), "used up");
+    // And it does not last.
+    past_stop(&mut other, "/account/recovery-codes").await;
+    house.after(minutes(16));
+    assert_ne!(other.fetch("/account/recovery-codes").await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn c12_yes_changes_nothing_and_offers_to_freeze() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    let mut browser = strong(&house, &HOA).await;
+    past_stop(&mut browser, "/account/phone").await;
+    let page = browser.open("/account/stop?for=phone").await;
+    let page = browser.submit(&page, "/account/stop", &[("answer", "yes")]).await;
+    page.is(200).has("Hang up. This is a common scam.").has("Nothing has been changed so far.");
+    // What had been answered before counts no more.
+    assert_eq!(browser.fetch("/account/phone").await.location(), Some("/account/stop?for=phone"));
+    let kinds = kinds(&house, who).await;
+    assert!(kinds.contains(&"scam.stopped") && !kinds.contains(&"contact_change.asked"), "{kinds:?}");
+    browser.submit(&page, "/account/freeze", &[]).await.is(200).has("Your account is frozen");
+    browser.open("/account").await.has("name=\"identifier\"");
+}
+
+#[tokio::test]
+async fn p5_a_weak_or_stale_session_changes_nothing() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    let acts: Vec<(&str, Fields)> = GUARDED
+        .iter()
+        .map(|(_, path, fields)| (*path, *fields))
+        .chain([
+            ("/account/totp", &[("code", "123456")][..]),
+            ("/account/totp/remove", &[][..]),
+            ("/account/phone/code", &[("code", "123456")][..]),
+        ])
+        .collect();
+    let mut low = weak(&house, &HOA).await;
+    for purpose in ["password", "recovery_codes", "phone", "close", "totp"] {
+        post(&mut low, "/account/stop", &[("for", purpose), ("answer", "no")]).await;
+    }
+    let before = kinds(&house, who).await;
+    for (path, fields) in &acts {
+        let page = post(&mut low, path, fields).await;
+        let to = page.location().unwrap_or_default();
+        let harmless = ["/signin/", "/account/phone", "/account/totp"].iter().any(|start| to.starts_with(start));
+        assert!(harmless, "{path}: {} {to} {}", page.status, page.text());
+    }
+    assert_eq!(kinds(&house, who).await, before);
+    let mut stale = strong(&house, &HOA).await;
+    let page = past_stop(&mut stale, "/account/recovery-codes").await;
+    house.after(minutes(6));
+    let before = kinds(&house, who).await;
+    let asked = stale.submit(&page, "/account/recovery-codes", &[]).await;
+    asked.has("name=\"identifier\"");
+    assert_eq!(kinds(&house, who).await, before);
+}
+
+#[tokio::test]
+async fn d10_no_form_without_its_token_or_from_elsewhere() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let mut browser = strong(&house, &HOA).await;
+    let token = csrf(&mut browser).await;
+    for path in ["/account/freeze", "/account/stop", "/account/phone/cancel", "/account/settings", "/account/not-me"] {
+        browser.send(path, &[]).await.is(403);
+        browser.send(path, &[("csrf", "x")]).await.is(403);
+        browser.send_from("https://evil.example", path, &[("csrf", &token)]).await.is(403);
+    }
+    browser.send_from("https://evil.example", "/not-me", &[("csrf", &token)]).await.is(403);
+    browser.send("/not-me", &[("csrf", &token)]).await.is(403);
+    browser.open("/account").await.is(200).has(HOA.name);
+}
+
+// --- Ways to sign in (C23), the app ---
+
+#[tokio::test]
+async fn c23_every_way_is_on_one_page() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let mut browser = strong(&house, &HOA).await;
+    let page = browser.open("/account/ways").await;
+    page.is(200).has("Authenticator app").has("Printed codes").has("0 of 10 left").has("Phone for codes");
+    page.lacks(HOA.phone).lacks("Have at least two ways. If you lose");
+    let details = browser.open("/account/details").await;
+    details.has("Confirmed").has("as of").lacks(HOA.number);
+    browser.submit(&details, "/account/details", &[("show", "number")]).await.has(HOA.number);
+}
+
+#[tokio::test]
+async fn an_app_is_set_up_by_its_first_code_which_counts_once() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    let mut browser = strong(&house, &HOA).await;
+    // The demo gave one: removed first.
+    let page = browser.open("/account/totp/remove").await;
+    browser.submit(&page, "/account/totp/remove", &[]).await.is(200).has("Authenticator app removed.");
+    browser.open("/account/totp/remove").await.is(404);
+    let page = past_stop(&mut browser, "/account/totp").await;
+    page.has("<svg class=\"qr\"").has("aria-label=");
+    let (_, rest) = page.body.split_once("id=\"totp-secret\" translate=\"no\">").unwrap();
+    let secret = from_base32(rest.split('<').next().unwrap());
+    assert_eq!(secret.len(), 20);
+    // Shown again after a reload, not another one; and a wrong code sets up nothing.
+    browser.open("/account/totp").await.has(rest.split('<').next().unwrap());
+    let wrong = browser.submit(&page, "/account/totp", &[("code", "000000")]).await;
+    wrong.is(422).has("That is not the code.");
+    assert!(store::totp::list_active(&house.services.db, who).await.unwrap().is_empty());
+    let code = totp(&secret, house.clock.now().seconds());
+    browser.submit(&wrong, "/account/totp", &[("code", &code)]).await.is(200).has("Authenticator app added.");
+    assert_eq!(store::totp::list_active(&house.services.db, who).await.unwrap().len(), 1);
+    assert!(house.texts_to(HOA.phone).await.iter().any(|text| text.contains("authenticator app was added")));
+    // M2: the code that set it up signs nobody in.
+    let mut other = house.browser();
+    let page = other.open("/account").await;
+    let page = house.identify(&mut other, &page, &HOA).await;
+    let page = other.submit(&page, "/method", &[("method", "totp")]).await;
+    other.submit(&page, "/totp", &[("code", &code)]).await.is(422);
+    house.after(seconds(60));
+    let later = totp(&secret, house.clock.now().seconds());
+    other.submit(&page, "/totp", &[("code", &later)]).await.is(200).at("/account");
+    // A second one is not added beside it.
+    browser.open("/account/totp").await.has("In use since").lacks("class=\"qr\"");
+}
+
+#[tokio::test]
+async fn c26_a_new_set_ends_the_old_one_and_a_code_counts_once() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let mut browser = strong(&house, &HOA).await;
+    let codes = |page: &Page| -> Vec<String> {
+        let list = page.body.split("class=\"codes\"").nth(1).unwrap().split("</ol>").next().unwrap();
+        list.split("<li>").skip(1).map(|item| item.split('<').next().unwrap().to_owned()).collect()
+    };
+    let page = past_stop(&mut browser, "/account/recovery-codes").await;
+    let old = codes(&browser.submit(&page, "/account/recovery-codes", &[]).await);
+    let page = past_stop(&mut browser, "/account/recovery-codes").await;
+    page.has("10 of 10 left");
+    let new = codes(&browser.submit(&page, "/account/recovery-codes", &[]).await);
+    assert_eq!(new.len(), 10);
+    for (code, good) in [(&old[0], false), (&new[0], true), (&new[0], false)] {
+        let mut other = house.browser();
+        let page = other.open("/account").await;
+        let page = house.identify(&mut other, &page, &HOA).await;
+        let page = other.submit(&page, "/method", &[("method", "recovery")]).await;
+        let answer = other.submit(&page, "/recovery", &[("code", code)]).await;
+        assert_eq!(answer.path.ends_with("/account"), good, "{} {}", answer.path, answer.text());
+    }
+    browser.open("/account/ways").await.has("9 of 10 left");
+}
+
+// --- Change of phone (C25) ---
+
+/// Up to the page of ways, with a change that waits or holds.
+async fn change_phone(house: &House, browser: &mut Browser) -> Page {
+    let page = past_stop(browser, "/account/phone").await;
+    let page = browser.submit(&page, "/account/phone", &[("phone", "0912 000 077")]).await;
+    page.is(200).at("/account/phone/code");
+    let wrong = browser.submit(&page, "/account/phone/code", &[("code", "000000")]).await;
+    wrong.is(422).has("That code is not right.");
+    let code: String = house.texts_to(NEW_PHONE).await.last().unwrap().chars().take(6).collect();
+    browser.submit(&page, "/account/phone/code", &[("code", &code)]).await
+}
+
+async fn phone_of(house: &House, who: PersonId) -> String {
+    let contacts = dinhdanh::flow::person::contacts(&house.services, who).await.unwrap();
+    contacts.phone.unwrap().as_str().to_owned()
+}
+
+fn notice_code(texts: &[String]) -> String {
+    let text = texts.iter().rfind(|text| text.contains("changes at")).expect("a notice to the old phone");
+    text.split("code ").nth(1).unwrap().chars().take(9).collect()
+}
+
+#[tokio::test]
+async fn c25_a_new_phone_waits_a_day_and_the_old_one_is_told() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    let mut browser = strong(&house, &HOA).await;
+    change_phone(&house, &mut browser).await.is(200).at("/account/ways?done=phone-waits").has("Cancel this change");
+    browser.open("/account").await.has("Your phone number changes at");
+    let told = house.texts_to(HOA.phone).await;
+    assert!(told.last().unwrap().contains("Not you?") && !told.last().unwrap().contains("http"), "{told:?}");
+    // Without a passkey there is no short cut.
+    let page = browser.open("/account/ways").await;
+    let asked = browser.submit(&page, "/account/phone/confirm", &[]).await;
+    asked.has("name=\"identifier\"");
+    assert_eq!(phone_of(&house, who).await, HOA.phone);
+    house.after(days(1) - seconds(120));
+    phone::apply_due(&house.services).await.unwrap();
+    assert_eq!(phone_of(&house, who).await, HOA.phone, "not a moment too early");
+    house.after(seconds(120));
+    phone::apply_due(&house.services).await.unwrap();
+    phone::apply_due(&house.services).await.unwrap();
+    assert_eq!(phone_of(&house, who).await, NEW_PHONE);
+    let kinds = kinds(&house, who).await;
+    assert_eq!(kinds.iter().filter(|kind| **kind == "contact.ended").count(), 1, "{kinds:?}");
+    assert!(house.texts_to(HOA.phone).await.last().unwrap().contains("was changed"));
+    assert!(house.texts_to(NEW_PHONE).await.last().unwrap().contains("was changed"));
+}
+
+#[tokio::test]
+async fn c25_c29_the_old_phone_cancels_signed_out_with_number_and_code() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    house.with(&MINH).await;
+    let mut thief = strong(&house, &HOA).await;
+    change_phone(&house, &mut thief).await.is(200);
+    let code = notice_code(&house.texts_to(HOA.phone).await);
+    let mut owner = house.browser();
+    let page = owner.open("/not-me").await;
+    // Opening the page, with the code in the address too, changes nothing.
+    owner.open(&format!("/not-me?code={code}&personal_number={}&action=freeze", HOA.number)).await.is(200);
+    let end = ("action", "end_sessions");
+    let wrong = [
+        ("another code", HOA.number, "0000-0000", 422),
+        ("another person's number", MINH.number, code.as_str(), 422),
+        ("nobody's number", "001099888777", code.as_str(), 422),
+        ("no code", HOA.number, "", 422),
+    ];
+    for (what, number, code, status) in wrong {
+        let fields = [("personal_number", number), ("code", code), end];
+        let answer = owner.submit(&page, "/not-me", &fields).await;
+        assert_eq!(answer.status.as_u16(), status, "{what}");
+        assert!(store::phone_change::waiting(&house.services.db, who).await.unwrap().is_some(), "{what}");
+    }
+    let typed = code.to_lowercase().replace('-', " ");
+    let fields = [("personal_number", HOA.number), ("code", typed.as_str()), end];
+    let done = owner.submit(&page, "/not-me", &fields).await;
+    done.is(200).has("Report <strong").has("We answer within 2 days.");
+    assert!(store::phone_change::waiting(&house.services.db, who).await.unwrap().is_none());
+    thief.open("/account").await.has("name=\"identifier\"");
+    // P3: the code works once.
+    owner.submit(&page, "/not-me", &fields).await.is(422);
+    house.after(days(2));
+    phone::apply_due(&house.services).await.unwrap();
+    assert_eq!(phone_of(&house, who).await, HOA.phone);
+}
+
+#[tokio::test]
+async fn c25_a_change_is_cancelled_from_the_page_replaced_and_frozen() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    let mut browser = strong(&house, &HOA).await;
+    let page = change_phone(&house, &mut browser).await;
+    browser.submit(&page, "/account/phone/cancel", &[]).await.is(200).has("Change cancelled.");
+    let gone = browser.press(&page, "/account/phone/cancel", &[]).await;
+    gone.is(200).lacks("Change cancelled.");
+    let mut browser = strong(&house, &HOA).await;
+    change_phone(&house, &mut browser).await.has("Cancel this change");
+    let mut browser = strong(&house, &HOA).await;
+    change_phone(&house, &mut browser).await.has("Cancel this change");
+    let page = browser.open("/account/freeze").await;
+    browser.submit(&page, "/account/freeze", &[]).await.is(200);
+    assert!(store::phone_change::waiting(&house.services.db, who).await.unwrap().is_none());
+    house.after(days(2));
+    phone::apply_due(&house.services).await.unwrap();
+    assert_eq!(phone_of(&house, who).await, HOA.phone);
+}
+
+#[tokio::test]
+async fn c25_a_settled_passkey_of_now_confirms_at_once() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    let portal = Portal::new(&house, "portal-a").await;
+    let mut device = crate::lifetimes::device_of(&house, &portal).await;
+    house.after(days(2));
+    let mut browser = house.browser();
+    let page = browser.open("/account").await;
+    device.sign_in(&mut browser, &page).await.is(200).at("/account");
+    change_phone(&house, &mut browser).await.has("The new one works now.");
+    assert_eq!(phone_of(&house, who).await, NEW_PHONE);
+    assert!(house.texts_to(HOA.phone).await.last().unwrap().contains("was changed"), "the old phone hears of it");
+}
+
+#[tokio::test]
+async fn m1_the_code_of_a_new_phone_has_five_tries_and_few_sendings() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let mut browser = strong(&house, &HOA).await;
+    let page = past_stop(&mut browser, "/account/phone").await;
+    let page = browser.submit(&page, "/account/phone", &[("phone", "0912 000 077")]).await;
+    for _ in 0..5 {
+        browser.submit(&page, "/account/phone/code", &[("code", "000000")]).await.is(422);
+    }
+    let code: String = house.texts_to(NEW_PHONE).await.last().unwrap().chars().take(6).collect();
+    browser.submit(&page, "/account/phone/code", &[("code", &code)]).await.is(422);
+    browser.press(&page, "/account/phone/code/resend", &[("channel", "sms")]).await.is(422);
+    assert_eq!(house.texts_to(NEW_PHONE).await.len(), 1);
+    house.after(seconds(31));
+    browser.press(&page, "/account/phone/code/resend", &[("channel", "sms")]).await.is(200);
+    assert_eq!(house.texts_to(NEW_PHONE).await.len(), 2);
+    // Another person's session has no use for the code.
+    house.with(&MINH).await;
+    let mut other = strong(&house, &MINH).await;
+    let code: String = house.texts_to(NEW_PHONE).await.last().unwrap().chars().take(6).collect();
+    past_stop(&mut other, "/account/phone").await;
+    let refused = post(&mut other, "/account/phone/code", &[("code", &code)]).await;
+    assert_ne!(refused.location(), Some("/account/ways?done=phone-waits"));
+}
+
+// --- What happened, and "not me" (C28, C29) ---
+
+#[tokio::test]
+async fn c28_what_happened_is_told_to_its_person_only() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    house.with(&MINH).await;
+    let portal = Portal::with(&house, "shop", json!({ "client_name": "=HYPERLINK(\"https://evil.example\")" })).await;
+    let mut browser = strong(&house, &HOA).await;
+    let page = portal.ask(&mut browser, &[]).await;
+    browser.submit(&page, "/continue", &[("action", "continue")]).await.code();
+    let now = house.clock.now();
+    let viewed = AccountEvent::Viewed { reason: Word::new("help_line"), full_number: true };
+    let entry = Entry::new(AuditId::new(now, &SystemEntropy), now, viewed).person(who);
+    let mut tx = house.services.db.begin().await.unwrap();
+    store::audit::append(&mut tx, &entry).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let page = browser.open("/account/activity").await;
+    page.has("Signed in with password").has("An officer viewed your whole personal number").has("Not me");
+    browser.open("/account/activity?kind=officer").await.has("An officer viewed").lacks("Signed in with");
+    browser.open("/account/activity?kind=nonsense&before=x").await.is(200).has("Signed in with");
+    let table = browser.fetch("/account/activity.csv").await;
+    table.is(200).has("Signed in with password").lacks("\"=HYPERLINK");
+    assert!(table.headers["content-type"].to_str().unwrap().starts_with("text/csv"));
+    assert!(table.headers["content-disposition"].to_str().unwrap().starts_with("attachment"));
+    // R1: another person sees none of it, and cannot report about it.
+    let mut other = strong(&house, &MINH).await;
+    other.open("/account/activity").await.lacks("An officer viewed");
+    let about = other.open(&format!("/account/not-me?about={}", entry.id)).await;
+    about.is(200).lacks("An officer viewed");
+    post(&mut other, "/account/not-me", &[("action", "report"), ("about", &entry.id.to_string())]).await.is(200);
+}
+
+#[tokio::test]
+async fn c28_pages_go_on_without_a_gap() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    let mut browser = strong(&house, &HOA).await;
+    let now = house.clock.now();
+    let mut tx = house.services.db.begin().await.unwrap();
+    for _ in 0..65 {
+        let viewed = AccountEvent::Viewed { reason: Word::new("test"), full_number: false };
+        let entry = Entry::new(AuditId::new(now, &SystemEntropy), now, viewed).person(who);
+        store::audit::append(&mut tx, &entry).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let (mut seen, mut pages, mut path) = (0, 0, "/account/activity?kind=officer".to_owned());
+    loop {
+        let page = browser.open(&path).await;
+        seen += page.body.matches("An officer viewed").count();
+        pages += 1;
+        let Some((_, rest)) = page.body.split_once("href=\"/account/activity?kind=officer&#38;before=") else { break };
+        path = format!("/account/activity?kind=officer&before={}", rest.split('"').next().unwrap());
+    }
+    assert_eq!((seen, pages), (65, 3));
+}
+
+#[tokio::test]
+async fn c29_a_report_gives_a_number_and_does_what_was_chosen() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    let mut here = strong(&house, &HOA).await;
+    let mut there = strong(&house, &HOA).await;
+    let page = here.open("/account/not-me").await;
+    here.submit(&page, "/account/not-me", &[]).await.is(422).has("There is a problem");
+    let page = here.submit(&page, "/account/not-me", &[("action", "report")]).await;
+    let number: String = page.body.split("Report <strong translate=\"no\">").nth(1).unwrap().chars().take(9).collect();
+    let report = store::incident_report::find(&house.services.db, &number).await.unwrap().unwrap();
+    assert_eq!(report.person_id, who);
+    there.open("/account").await.has(HOA.name);
+    let page = here.open("/account/not-me").await;
+    here.submit(&page, "/account/not-me", &[("action", "end_sessions")]).await.is(200);
+    there.open("/account").await.has("name=\"identifier\"");
+    let page = here.open("/account/not-me").await;
+    here.submit(&page, "/account/not-me", &[("action", "freeze")]).await.has("The account is frozen.");
+    here.open("/account").await.has("name=\"identifier\"");
+    assert_eq!(house.person(&HOA).await.unwrap().status, PersonStatus::Locked);
+}
+
+// --- Sharing (C30) ---
+
+#[tokio::test]
+async fn c30_stopping_ends_what_the_portal_holds_and_the_next_sign_in_asks() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    house.with(&MINH).await;
+    let sharing = json!({ "sharing": {
+        "claims": ["name", "birthdate"], "purpose": { "vi": "Đặt lịch khám", "en": "To book appointments" },
+        "legal_basis": "Luật thử nghiệm", "basis_kind": "consent", "term_days": 1095,
+    }});
+    let portal = Portal::with(&house, "clinic", sharing).await.asking("openid profile offline_access");
+    let mut browser = strong(&house, &HOA).await;
+    browser.open("/account/sharing").await.has("None yet.");
+    let page = portal.ask(&mut browser, &[]).await;
+    let page = browser.submit(&page, "/continue", &[("action", "continue")]).await;
+    let answer = browser.submit(&page, "/consent", &[("action", "accept")]).await;
+    let tokens: Value = portal.tokens(&house, &answer).await;
+    let page = browser.open("/account/sharing").await;
+    page.has("Portal clinic").has("Full name");
+    browser.open("/account/sharing/history").await.has("Portal clinic").has("Date of birth");
+    // R1: not for others.
+    let mut other = strong(&house, &MINH).await;
+    other.open("/account/sharing/clinic/stop").await.is(404);
+    post(&mut other, "/account/sharing/clinic/stop", &[]).await.is(404);
+    assert!(portal.is_active(&house, &tokens["access_token"]).await);
+    let page = browser.open("/account/sharing/clinic/stop").await;
+    page.has("It will ask again at your next sign-in.");
+    browser.submit(&page, "/account/sharing/clinic/stop", &[]).await.is(200).has("Sharing stopped.");
+    assert!(!portal.is_active(&house, &tokens["access_token"]).await);
+    assert_eq!(portal.refresh(&house, &tokens["refresh_token"], None).await.0, 400);
+    assert_eq!(portal.userinfo(&house, &tokens["access_token"]).await.0, 401);
+    portal.ask(&mut browser, &[]).await.at("/consent");
+    post(&mut browser, "/account/sharing/clinic/stop", &[]).await.is(404);
+}
+
+// --- Freezing, closing, settings (C34, C35) ---
+
+async fn freeze(house: &House) -> Browser {
+    let mut browser = strong(house, &HOA).await;
+    let page = browser.open("/account/freeze").await;
+    page.has("What stops").has("What stays").has("How to undo");
+    browser.submit(&page, "/account/freeze", &[]).await.is(200).has("Your account is frozen");
+    house.after(minutes(3));
+    browser
+}
+
+#[tokio::test]
+async fn c34_frozen_nobody_signs_in_and_tokens_end() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let portal = Portal::new(&house, "portal-a").await.asking("openid offline_access");
+    let mut browser = strong(&house, &HOA).await;
+    let page = portal.ask(&mut browser, &[]).await;
+    let answer = browser.submit(&page, "/continue", &[("action", "continue")]).await;
+    let tokens = portal.tokens(&house, &answer).await;
+    let mut there = strong(&house, &HOA).await;
+    freeze(&house).await;
+    there.open("/account").await.has("name=\"identifier\"");
+    assert!(!portal.is_active(&house, &tokens["access_token"]).await);
+    assert_eq!(portal.refresh(&house, &tokens["refresh_token"], None).await.0, 400);
+    assert!(house.texts_to(HOA.phone).await.last().unwrap().contains("frozen"));
+    // A code by text message proves who it is, and is not enough to open.
+    let mut weak = house.browser();
+    let page = portal.ask(&mut weak, &[]).await;
+    let page = house.sign_in(&mut weak, &page, &HOA).await;
+    page.is(200).at("/frozen").has("This account is frozen").has("Hang up").lacks("Unfreeze my account");
+    assert!(weak.session().is_none(), "no session of a frozen account");
+    let forced = weak.press(&page, &page.path, &[]).await;
+    forced.at("/frozen").lacks("Unfreeze my account");
+    portal.ask(&mut weak, &[("prompt", "none")]).await.error();
+    assert_eq!(house.person(&HOA).await.unwrap().status, PersonStatus::Locked);
+}
+
+#[tokio::test]
+async fn c34_a_strong_proof_opens_it_and_goes_on_where_the_person_wanted() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    let portal = Portal::new(&house, "portal-a").await;
+    freeze(&house).await;
+    let mut browser = house.browser();
+    let page = portal.ask(&mut browser, &[]).await;
+    let page = house.identify(&mut browser, &page, &HOA).await;
+    let page = browser.submit(&page, "/method", &[("method", "password")]).await;
+    let page = browser.submit(&page, "/password", &[("password", &HOA.password())]).await;
+    let page = browser.submit(&page, "/method", &[("method", "sms")]).await;
+    let code = house.code_for(&HOA).await;
+    let page = browser.submit(&page, "/code", &[("code", &code)]).await;
+    page.at("/frozen").has("Unfreeze my account");
+    // A form of another browser opens nothing.
+    house.browser().send(&page.path, &[("csrf", &page.csrf())]).await.is(403);
+    let mut answer = browser.submit(&page, "/frozen", &[]).await;
+    if answer.path.ends_with("/offer-passkey") {
+        answer = browser.submit(&answer, "/offer-passkey", &[("action", "skip")]).await;
+    }
+    answer.code();
+    browser.open("/account").await.has(HOA.name);
+    assert!(kinds(&house, who).await.contains(&"person.unlocked"));
+    // Frozen again, the proofs of that flow open nothing.
+    freeze(&house).await;
+    browser.send(&page.path, &[("csrf", &page.csrf())]).await;
+    assert_eq!(house.person(&HOA).await.unwrap().status, PersonStatus::Locked);
+}
+
+#[tokio::test]
+async fn c34_what_others_locked_its_person_does_not_open() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    let now = house.clock.now();
+    let mut tx = house.services.db.begin().await.unwrap();
+    store::person::update_status(&mut tx, who, PersonStatus::Locked, Some("court_order"), now).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut browser = house.browser();
+    let page = browser.open("/account").await;
+    let page = house.identify(&mut browser, &page, &HOA).await;
+    let page = browser.submit(&page, "/method", &[("method", "password")]).await;
+    browser.submit(&page, "/password", &[("password", &HOA.password())]).await.is(422);
+    let flow = page.flow();
+    browser.open(&format!("/signin/{flow}/frozen")).await.lacks("This account is frozen");
+}
+
+#[tokio::test]
+async fn c34_closing_ends_everything_and_frees_the_number() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    let portal = Portal::new(&house, "portal-a").await.asking("openid offline_access");
+    let mut browser = strong(&house, &HOA).await;
+    let page = portal.ask(&mut browser, &[]).await;
+    let answer = browser.submit(&page, "/continue", &[("action", "continue")]).await;
+    let tokens = portal.tokens(&house, &answer).await;
+    let page = past_stop(&mut browser, "/account/close").await;
+    page.has("What the law has us keep");
+    browser.submit(&page, "/account/close", &[]).await.is(422);
+    browser.submit(&page, "/account/close", &[("sure", "yes")]).await.is(200).has("Your account is closed");
+    assert!(browser.session().is_none());
+    assert!(!portal.is_active(&house, &tokens["refresh_token"]).await);
+    assert!(house.person(&HOA).await.is_none(), "the number is free");
+    assert_eq!(store::person::get(&house.services.db, who).await.unwrap().status, PersonStatus::Closed);
+    let mut other = house.browser();
+    let page = other.open("/account").await;
+    let page = house.identify(&mut other, &page, &HOA).await;
+    let page = other.submit(&page, "/method", &[("method", "password")]).await;
+    other.submit(&page, "/password", &[("password", &HOA.password())]).await.is(422);
+}
+
+#[tokio::test]
+async fn c35_settings_persist_without_javascript() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    let mut browser = strong(&house, &HOA).await;
+    let page = browser.open("/account/settings").await;
+    let fields = [("language", "vi"), ("text", "larger"), ("channel", "email")];
+    let saved = browser.submit(&page, "/account/settings", &fields).await;
+    saved.is(200).has("Đã lưu cài đặt.").has("<html lang=\"vi\" class=\"larger\"");
+    browser.open("/account").await.has("Xin chào");
+    assert_eq!(store::person::get(&house.services.db, who).await.unwrap().language, "vi");
+    let page = browser.open("/account/settings").await;
+    browser.submit(&page, "/account/settings", &[("language", "en"), ("text", "normal")]).await.has("Settings saved.");
+    browser.open("/account").await.has("<html lang=\"en\">");
+}
+
+/// Two removals at once: the second sees what the first left.
+#[tokio::test]
+async fn i1_two_removals_at_once_leave_the_last_strong_way() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    let portal = Portal::new(&house, "portal-a").await;
+    let mut device = crate::lifetimes::device_of(&house, &portal).await;
+    house.after(days(2));
+    let mut browser = house.browser();
+    let page = browser.open("/account").await;
+    device.sign_in(&mut browser, &page).await.is(200);
+    // A second passkey, and nothing else strong.
+    let page = browser.open("/account/passkeys/new").await;
+    let page = browser.submit(&page, "/account/stop", &[("answer", "no")]).await;
+    let mut second = Device::default();
+    let options = browser.send("/account/passkeys/options", &[("csrf", &page.csrf())]).await;
+    options.is(200);
+    let made = second.make(&options.body).await;
+    browser
+        .submit(&page, "/account/passkeys", &[("credential", &made), ("error", "")])
+        .await
+        .is(200)
+        .has("Passkey added");
+    let mut tx = house.services.db.begin().await.unwrap();
+    assert!(store::password::remove(&mut tx, who).await.unwrap());
+    tx.commit().await.unwrap();
+    let keys = store::passkey::list_for(&house.services.db, who).await.unwrap();
+    assert_eq!(keys.len(), 2);
+    let token = csrf(&mut browser).await;
+    let paths: Vec<String> = keys.iter().map(|key| format!("/account/passkeys/{}/remove", key.id)).collect();
+    let (mut one, mut other) = (browser.clone(), browser.clone());
+    let fields = [("csrf", token.as_str())];
+    let (a, b) = tokio::join!(one.send(&paths[0], &fields), other.send(&paths[1], &fields));
+    let mut statuses = [a.status.as_u16(), b.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [303, 409], "{:?} {:?}", a.location(), b.location());
+    assert_eq!(store::passkey::list_for(&house.services.db, who).await.unwrap().len(), 1);
+}
