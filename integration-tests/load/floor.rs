@@ -247,6 +247,7 @@ async fn authorize(State(floor): Shared, headers: HeaderMap, RawQuery(query): Ra
         scope: parameters["scope"].clone(),
         claims_id_token: Vec::new(),
         claims_userinfo: Vec::new(),
+        resource: Vec::new(),
         agreement_id: None,
         nonce: parameters.get("nonce").cloned(),
         redirect_uri: REDIRECT.to_owned(),
