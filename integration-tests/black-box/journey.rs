@@ -37,7 +37,8 @@ async fn one_connection_to_the_store_is_enough(store: Store) {
     the_code_by_sms_signs_in(site).await;
     let citizen = Citizen::with_password(site).await;
     citizen.open_account(site, Way::PasswordAndRecovery).await;
-    let page = citizen.browser.open("/account/recovery-codes").await;
+    let page = citizen.browser.open("/account/stop?for=recovery_codes").await;
+    let page = citizen.browser.submit(&page, "/account/stop", &[("for", "recovery_codes"), ("answer", "no")]).await;
     let page = citizen.browser.submit(&page, "/account/recovery-codes", &[("action", "renew")]).await;
     assert_eq!(page.status, 200, "{} {:.1000}", page.url, page.body);
 }

@@ -82,7 +82,30 @@ const ROUTES: &[(&str, &[&str], Door)] = &[
     ("/create/{flow}/password", &["GET", "POST"], Flow),
     ("/create/{flow}/recovery-codes", &["GET", "POST"], Flow),
     ("/create/{flow}/done", &["GET"], Flow),
-    ("/account", &["GET", "POST"], Person),
+    ("/account", &["GET"], Person),
+    ("/account/details", &["GET", "POST"], Person),
+    ("/account/settings", &["GET", "POST"], Person),
+    ("/account/stop", &["GET", "POST"], Person),
+    ("/account/freeze", &["GET", "POST"], Person),
+    ("/account/close", &["GET", "POST"], Person),
+    ("/signin/{flow}/frozen", &["GET", "POST"], Flow),
+    ("/not-me", &["GET"], Public),
+    ("/not-me", &["POST"], Person),
+    ("/account/ways", &["GET"], Person),
+    ("/account/passkeys/new", &["GET"], Person),
+    ("/account/totp", &["GET", "POST"], Person),
+    ("/account/totp/remove", &["GET", "POST"], Person),
+    ("/account/phone", &["GET", "POST"], Person),
+    ("/account/phone/code", &["GET", "POST"], Person),
+    ("/account/phone/code/resend", &["POST"], Person),
+    ("/account/phone/cancel", &["POST"], Person),
+    ("/account/phone/confirm", &["POST"], Person),
+    ("/account/activity", &["GET"], Person),
+    ("/account/activity.csv", &["GET"], Person),
+    ("/account/not-me", &["GET", "POST"], Person),
+    ("/account/sharing", &["GET"], Person),
+    ("/account/sharing/history", &["GET"], Person),
+    ("/account/sharing/{client}/stop", &["GET", "POST"], Person),
     ("/account/passkeys", &["GET", "POST"], Person),
     ("/account/passkeys/options", &["POST"], Person),
     ("/account/passkeys/{id}/rename", &["GET", "POST"], Person),
@@ -128,6 +151,7 @@ pub fn filled(path: &str) -> String {
     path.replace("{flow}", "0123456789ABCDEFGHJKMNPQRSTVWXYZ")
         .replace("{id}", uuid)
         .replace("{grant}", uuid)
+        .replace("{client}", "x")
         .replace("{name}", "app.css")
         .replace("{page}", "x")
         .replace("{state}", "x")

@@ -247,6 +247,7 @@ async fn authorize(State(floor): Shared, headers: HeaderMap, RawQuery(query): Ra
         scope: parameters["scope"].clone(),
         claims_id_token: Vec::new(),
         claims_userinfo: Vec::new(),
+        resource: Vec::new(),
         agreement_id: None,
         nonce: parameters.get("nonce").cloned(),
         redirect_uri: REDIRECT.to_owned(),
@@ -265,6 +266,7 @@ async fn authorize(State(floor): Shared, headers: HeaderMap, RawQuery(query): Ra
         expires_at: session.expires_at,
         ended_at: None,
         ended_reason: None,
+        organization_id: None,
     };
     store::grant::insert(&mut tx, &grant).await.unwrap();
     floor.append(&mut tx, GrantEvent::Issued { acr: grant.acr.clone(), scope: grant.scope.clone() }, &grant).await;

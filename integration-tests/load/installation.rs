@@ -338,6 +338,7 @@ async fn add_grants(tx: &mut Tx, session: &store::session::Session) -> Vec<Strin
             scope: "openid levels".to_owned(),
             claims_id_token: Vec::new(),
             claims_userinfo: Vec::new(),
+            resource: Vec::new(),
             agreement_id: None,
             nonce: Some("n".to_owned()),
             redirect_uri: REDIRECT.to_owned(),
@@ -356,6 +357,7 @@ async fn add_grants(tx: &mut Tx, session: &store::session::Session) -> Vec<Strin
             expires_at: session.expires_at,
             ended_at: None,
             ended_reason: None,
+            organization_id: None,
         };
         store::grant::insert(tx, &grant).await.unwrap();
         codes.push(code);

@@ -86,7 +86,7 @@ impl RequestMetrics {
 }
 
 /// A method as a label: what nobody serves is one label, or callers could make new ones without end (S2).
-fn method_label(method: &Method) -> &'static str {
+pub fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::POST => "POST",

@@ -57,6 +57,7 @@ fn answer(state: &AppState, asked: &HeaderMap, which: fn(&Documents<Bytes>) -> &
 /// Counts and measures. These answers say nothing of anybody and leave no log line unless somebody asks for "debug".
 async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let discovery = request.uri().path() != "/jwks";
+    let method = layers::method_label(request.method());
     let started = Instant::now();
     let mut response = next.run(request).await;
     layers::add_guards(&state.site, &mut response);
@@ -65,12 +66,12 @@ async fn observe(State(state): State<AppState>, request: Request, next: Next) ->
     let route = if discovery { "/.well-known/openid-configuration" } else { "/jwks" };
     tracing::debug!(route, status = status.as_u16(), "answered");
     if status == StatusCode::OK {
-        metrics::counter!("http_requests_total", "route" => route, "method" => "GET", "status" => "200").increment(1);
+        metrics::counter!("http_requests_total", "route" => route, "method" => method, "status" => "200").increment(1);
     } else {
         let status = status.as_str().to_owned();
-        metrics::counter!("http_requests_total", "route" => route, "method" => "GET", "status" => status).increment(1);
+        metrics::counter!("http_requests_total", "route" => route, "method" => method, "status" => status).increment(1);
     }
-    metrics::histogram!("http_request_seconds", "route" => route, "method" => "GET").record(took.as_secs_f64());
+    metrics::histogram!("http_request_seconds", "route" => route, "method" => method).record(took.as_secs_f64());
     response
 }
 

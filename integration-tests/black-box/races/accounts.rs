@@ -155,3 +155,77 @@ pub async fn i1_sign_out(site: &'static Site, rounds: &mut Rounds) {
         assert_eq!(got.lock().unwrap().len(), 1, "round {number}: the portal was told more than once");
     }
 }
+
+/// One answer on the stop page lets one act through: here a new set of printed codes.
+pub async fn c11_stop_confirmation(site: &'static Site, rounds: &mut Rounds) {
+    let citizen = Citizen::new(site).await;
+    let db = site.database().await;
+    run(&db, "UPDATE passkey SET settles_at = created_at").await;
+    let browser = &citizen.browser;
+    citizen.open_account(site, Way::Passkey).await;
+    for number in rounds {
+        run(&db, "UPDATE session SET authenticated_at = created_at").await;
+        let page = browser.open("/account/stop?for=recovery_codes").await;
+        let csrf = page.csrf();
+        let answer = [("csrf", csrf.as_str()), ("for", "recovery_codes"), ("answer", "no")];
+        assert_eq!(browser.post("/account/stop", &answer).await.header("location"), "/account/recovery-codes");
+        let racers: Vec<Browser> = (0..RACERS).map(|_| browser.frozen()).collect();
+        let fields = [("csrf", csrf.as_str()), ("action", "renew")];
+        let calls = racers.iter().map(async |racer| {
+            let page = racer.post("/account/recovery-codes", &fields).await;
+            match (page.status, page.header("location")) {
+                (200, _) => Outcome::Won,
+                (303, "/account/stop?for=recovery_codes") => Outcome::Lost("asked again".to_owned()),
+                (other, to) => Outcome::Unknown(format!("{other} {to} {:.300}", page.body)),
+            }
+        });
+        round("stop page", number, calls).await;
+    }
+}
+
+/// The code of a notice about a change of phone cancels it once, for whoever has number and code.
+pub async fn c29_notice_code(site: &'static Site, rounds: &mut Rounds) {
+    let citizen = Citizen::new(site).await;
+    let db = site.database().await;
+    run(&db, "UPDATE passkey SET settles_at = created_at").await;
+    let browser = &citizen.browser;
+    let page = citizen.open_account(site, Way::Passkey).await;
+    let csrf = page.csrf();
+    browser.post("/account/stop", &[("csrf", &csrf), ("for", "phone"), ("answer", "no")]).await;
+    let page = browser.open("/account/phone").await;
+    let phone = adults().phone;
+    let page = browser.submit(&page, "/account/phone", &[("phone", &phone)]).await;
+    let code = site.code_for(&phone, 0).await;
+    let page = browser.submit(&page, "/account/phone/code", &[("code", &code)]).await;
+    assert_eq!(page.status, 200, "{} {:.500}", page.url, page.body);
+    let code = eventually("a notice to the old phone", || async {
+        let messages = site.messages_to(&citizen.person.phone).await;
+        // Eight letters and digits with a hyphen in the middle.
+        let texts = messages.iter().filter_map(|message| message["body"].as_str());
+        let is_code = |word: &&str| word.len() == 9 && word.as_bytes()[4] == b'-';
+        texts.flat_map(|text| text.split([' ', '.', ','])).find(is_code).map(str::to_owned)
+    })
+    .await;
+    let page = Browser::new(site).open("/not-me").await;
+    let racers: Vec<Browser> = (0..RACERS).map(|_| browser.frozen()).collect();
+    let csrf = page.csrf();
+    for number in rounds {
+        run(&db, "UPDATE notice_code SET used_at = NULL").await;
+        run(&db, "DELETE FROM throttle").await;
+        let fields = [
+            ("csrf", csrf.as_str()),
+            ("personal_number", citizen.person.number.as_str()),
+            ("code", code.as_str()),
+            ("action", "end_sessions"),
+        ];
+        let calls = racers.iter().map(async |racer| {
+            let page = racer.post("/not-me", &fields).await;
+            match page.status {
+                200 => Outcome::Won,
+                422 => Outcome::Lost("422".to_owned()),
+                other => Outcome::Unknown(format!("{other} {:.300}", page.body)),
+            }
+        });
+        round("code of a notice", number, calls).await;
+    }
+}

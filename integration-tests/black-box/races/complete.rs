@@ -35,6 +35,7 @@ const STATEMENTS: &[(&str, Why)] = &[
     ("grant::end_for_person_and_client", Idempotent),
     ("grant::end_for_session", Within("i1_sign_out")),
     ("grant::end_late_code", Idempotent),
+    ("notice_code::consume", Raced("c29_notice_code")),
     ("organization::apply_anew", Idempotent),
     ("organization::claim_check", Idempotent),
     ("organization::claim_request", Idempotent),
@@ -52,14 +53,22 @@ const STATEMENTS: &[(&str, Why)] = &[
     ("passkey::rename", LastWins),
     ("passkey::update_after_use", Within("l2_passkey_challenge")),
     ("password::rehash", Idempotent),
+    ("person::change_status", Idempotent),
     ("person::claim_pending", Idempotent),
+    ("person::hold", LastWins),
     ("person::insert", Raced("p1_account_creation")),
+    ("person::unlock", Idempotent),
+    ("person::update_language", LastWins),
     ("person::update_name", LastWins),
     ("person::update_number", LastWins),
     ("person::update_register_state", LastWins),
     ("person::update_status", LastWins),
+    // The code that proves the new phone is raced; whoever ends a change second changes nothing.
+    ("phone_change::apply", Idempotent),
+    ("phone_change::end", Idempotent),
     ("recovery_code::consume", Raced("m2_recovery_code")),
-    ("recovery_code::replace_all", Idempotent),
+    ("recovery_code::end_all", Idempotent),
+    ("recovery_code::replace_all", Within("c11_stop_confirmation")),
     ("refresh_token::consume", Raced("e1_refresh_generation")),
     ("refresh_token::end_late", Idempotent),
     ("sent_code::attempt", Within("m2_sms_code")),
@@ -94,23 +103,30 @@ const fn race_of(kind: SpentKind) -> Why {
         SpentKind::PasskeyChallenge => Raced("l2_passkey_challenge"),
         SpentKind::InteractionStep => Raced("p1_flow_end"),
         SpentKind::PasskeyOffer => Idempotent,
+        SpentKind::StopConfirmation => Raced("c11_stop_confirmation"),
         SpentKind::RevokedAccessToken => Raced("e4_revocation"),
     }
 }
 
+/// Names and texts of all source files below a folder, tests apart.
 fn sources(folder: &str) -> Vec<(String, String)> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let mut found: Vec<(String, String)> = std::fs::read_dir(path)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|end| end == "rs"))
-        .map(|path| {
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            (name, std::fs::read_to_string(path).unwrap())
-        })
-        .collect();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                if !path.ends_with("tests") {
+                    folders.push(path);
+                }
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                found.push((name, std::fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
     found.sort();
-    assert!(found.len() > 5, "{folder} was not found");
+    assert!(found.len() > 5, "the sources were not found");
     found
 }
 
@@ -149,6 +165,7 @@ fn i1_everything_that_counts_once_is_raced() {
         SpentKind::PasskeyChallenge,
         SpentKind::InteractionStep,
         SpentKind::PasskeyOffer,
+        SpentKind::StopConfirmation,
         SpentKind::RevokedAccessToken,
     ]
     .map(race_of);

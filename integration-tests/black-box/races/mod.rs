@@ -102,6 +102,8 @@ races!(
     accounts::h5_consent_decision,
     accounts::p1_flow_end,
     accounts::i1_sign_out,
+    accounts::c11_stop_confirmation,
+    accounts::c29_notice_code,
 );
 
 async fn run<Race>(store: Store, race: Race)
