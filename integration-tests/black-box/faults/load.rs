@@ -113,7 +113,7 @@ impl Load {
             (Outcome::Lost(why), _) => panic!("a fresh refresh token was refused: {why}"),
             _ => family.moved = true,
         }
-        let third = self.families.lock().unwrap().len() % 3 == 0;
+        let third = self.families.lock().unwrap().len().is_multiple_of(3);
         if third && !family.moved {
             let token = family.refresh.clone().unwrap();
             match self.post("/revoke", &[("token", &token)]).await.0 {

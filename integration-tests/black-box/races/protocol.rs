@@ -79,7 +79,7 @@ pub async fn e4_revocation(site: &'static Site, rounds: &mut Rounds) {
         let look = |place: usize| {
             let (party, access, refresh) = (&party, &access, &refresh);
             async move {
-                let alive = if place % 2 == 0 {
+                let alive = if place.is_multiple_of(2) {
                     party.userinfo(access).await.status == 200
                 } else {
                     party.is_active(refresh).await
