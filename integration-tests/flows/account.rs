@@ -29,7 +29,7 @@ async fn weak(house: &House, citizen: &Citizen) -> Browser {
 }
 
 /// Opens a page of a change and answers the stop page before it.
-async fn past_stop(browser: &mut Browser, path: &str) -> Page {
+pub async fn past_stop(browser: &mut Browser, path: &str) -> Page {
     let page = browser.open(path).await;
     assert!(page.path.starts_with("/account/stop?for="), "no stop page before {path}: {} {}", page.path, page.text());
     page.has("Is someone on the phone telling you what to do?");
@@ -149,7 +149,7 @@ async fn c12_yes_changes_nothing_and_offers_to_freeze() {
     let kinds = kinds(&house, who).await;
     assert!(kinds.contains(&"scam.stopped") && !kinds.contains(&"contact_change.asked"), "{kinds:?}");
     browser.submit(&page, "/account/freeze", &[]).await.is(200).has("Your account is frozen");
-    browser.open("/account").await.has("name=\"identifier\"");
+    browser.open("/account").await.asks_who();
 }
 
 #[tokio::test]
@@ -182,7 +182,7 @@ async fn p5_a_weak_or_stale_session_changes_nothing() {
     house.after(minutes(6));
     let before = kinds(&house, who).await;
     let asked = stale.submit(&page, "/account/recovery-codes", &[]).await;
-    asked.has("name=\"identifier\"");
+    asked.asks_who();
     assert_eq!(kinds(&house, who).await, before);
 }
 
@@ -314,7 +314,7 @@ async fn c25_a_new_phone_waits_a_day_and_the_old_one_is_told() {
     // Without a passkey there is no short cut.
     let page = browser.open("/account/ways").await;
     let asked = browser.submit(&page, "/account/phone/confirm", &[]).await;
-    asked.has("name=\"identifier\"");
+    asked.asks_who();
     assert_eq!(phone_of(&house, who).await, HOA.phone);
     house.after(days(1) - seconds(120));
     phone::apply_due(&house.services).await.unwrap();
@@ -359,7 +359,7 @@ async fn c25_c29_the_old_phone_cancels_signed_out_with_number_and_code() {
     let done = owner.submit(&page, "/not-me", &fields).await;
     done.is(200).has("Report <strong").has("We answer within 2 days.");
     assert!(store::phone_change::waiting(&house.services.db, who).await.unwrap().is_none());
-    thief.open("/account").await.has("name=\"identifier\"");
+    thief.open("/account").await.asks_who();
     // P3: the code works once.
     owner.submit(&page, "/not-me", &fields).await.is(422);
     house.after(days(2));
@@ -502,10 +502,10 @@ async fn c29_a_report_gives_a_number_and_does_what_was_chosen() {
     there.open("/account").await.has(HOA.name);
     let page = here.open("/account/not-me").await;
     here.submit(&page, "/account/not-me", &[("action", "end_sessions")]).await.is(200);
-    there.open("/account").await.has("name=\"identifier\"");
+    there.open("/account").await.asks_who();
     let page = here.open("/account/not-me").await;
     here.submit(&page, "/account/not-me", &[("action", "freeze")]).await.has("The account is frozen.");
-    here.open("/account").await.has("name=\"identifier\"");
+    here.open("/account").await.asks_who();
     assert_eq!(house.person(&HOA).await.unwrap().status, PersonStatus::Locked);
 }
 
@@ -567,7 +567,7 @@ async fn c34_frozen_nobody_signs_in_and_tokens_end() {
     let tokens = portal.tokens(&house, &answer).await;
     let mut there = strong(&house, &HOA).await;
     freeze(&house).await;
-    there.open("/account").await.has("name=\"identifier\"");
+    there.open("/account").await.asks_who();
     assert!(!portal.is_active(&house, &tokens["access_token"]).await);
     assert_eq!(portal.refresh(&house, &tokens["refresh_token"], None).await.0, 400);
     assert!(house.texts_to(HOA.phone).await.last().unwrap().contains("frozen"));

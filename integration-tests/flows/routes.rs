@@ -69,6 +69,8 @@ const ROUTES: &[(&str, &[&str], Door)] = &[
     ("/signin/{flow}/step-up", &["GET", "POST"], Flow),
     ("/signin/{flow}/offer-passkey", &["GET", "POST"], Flow),
     ("/signin/{flow}/offer-passkey/options", &["POST"], Flow),
+    ("/signin/{flow}/frozen", &["GET", "POST"], Flow),
+    ("/not-me", &["GET", "POST"], Public),
     ("/create", &["GET"], Public),
     ("/create/{flow}", &["GET"], Flow),
     ("/create/{flow}/number", &["GET", "POST"], Flow),
@@ -88,11 +90,14 @@ const ROUTES: &[(&str, &[&str], Door)] = &[
     ("/account/stop", &["GET", "POST"], Person),
     ("/account/freeze", &["GET", "POST"], Person),
     ("/account/close", &["GET", "POST"], Person),
-    ("/signin/{flow}/frozen", &["GET", "POST"], Flow),
-    ("/not-me", &["GET"], Public),
-    ("/not-me", &["POST"], Person),
     ("/account/ways", &["GET"], Person),
+    ("/account/passkeys", &["GET", "POST"], Person),
     ("/account/passkeys/new", &["GET"], Person),
+    ("/account/passkeys/options", &["POST"], Person),
+    ("/account/passkeys/{id}/rename", &["GET", "POST"], Person),
+    ("/account/passkeys/{id}/remove", &["GET", "POST"], Person),
+    ("/account/password", &["GET", "POST"], Person),
+    ("/account/recovery-codes", &["GET", "POST"], Person),
     ("/account/totp", &["GET", "POST"], Person),
     ("/account/totp/remove", &["GET", "POST"], Person),
     ("/account/phone", &["GET", "POST"], Person),
@@ -100,24 +105,18 @@ const ROUTES: &[(&str, &[&str], Door)] = &[
     ("/account/phone/code/resend", &["POST"], Person),
     ("/account/phone/cancel", &["POST"], Person),
     ("/account/phone/confirm", &["POST"], Person),
-    ("/account/activity", &["GET"], Person),
-    ("/account/activity.csv", &["GET"], Person),
-    ("/account/not-me", &["GET", "POST"], Person),
-    ("/account/sharing", &["GET"], Person),
-    ("/account/sharing/history", &["GET"], Person),
-    ("/account/sharing/{client}/stop", &["GET", "POST"], Person),
-    ("/account/passkeys", &["GET", "POST"], Person),
-    ("/account/passkeys/options", &["POST"], Person),
-    ("/account/passkeys/{id}/rename", &["GET", "POST"], Person),
-    ("/account/passkeys/{id}/remove", &["GET", "POST"], Person),
-    ("/account/password", &["GET", "POST"], Person),
-    ("/account/recovery-codes", &["GET", "POST"], Person),
     ("/account/sessions", &["GET"], Person),
     ("/account/sessions/{id}/end", &["POST"], Person),
     ("/account/sessions/end-others", &["POST"], Person),
     ("/account/organizations", &["GET"], Person),
     ("/account/organizations/add", &["GET", "POST"], Person),
     ("/account/organizations/{id}", &["GET", "POST"], Person),
+    ("/account/activity", &["GET"], Person),
+    ("/account/activity.csv", &["GET"], Person),
+    ("/account/not-me", &["GET", "POST"], Person),
+    ("/account/sharing", &["GET"], Person),
+    ("/account/sharing/history", &["GET"], Person),
+    ("/account/sharing/{client}/stop", &["GET", "POST"], Person),
 ];
 
 /// Routes that only `demo` has.
@@ -151,10 +150,10 @@ pub fn filled(path: &str) -> String {
     path.replace("{flow}", "0123456789ABCDEFGHJKMNPQRSTVWXYZ")
         .replace("{id}", uuid)
         .replace("{grant}", uuid)
-        .replace("{client}", "x")
         .replace("{name}", "app.css")
         .replace("{page}", "x")
         .replace("{state}", "x")
+        .replace("{client}", "nobody")
 }
 
 /// The paths that a router knows, by its own account of itself.

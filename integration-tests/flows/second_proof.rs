@@ -61,10 +61,9 @@ async fn c10_a_phone_and_a_printed_code_set_a_password() {
     let (mut browser, page) = ask_change(&house).await;
     let page = browser.submit(&page, "/step-up", &[("action", "other")]).await;
     browser.submit(&page, "/recovery", &[("code", &codes[1])]).await.at("/account/passkeys");
-    let page = browser.open("/account/password").await;
-    page.is(200).at("/account/password");
+    let page = crate::account::past_stop(&mut browser, "/account/password").await;
     let page = browser.submit(&page, "/password", &[("new_password", "bon con meo den tren mai")]).await;
-    page.is(200).at("/account?done=password-changed");
+    page.is(200).has("New password saved");
 }
 
 /// The other order: a printed code first, then the phone.
