@@ -245,7 +245,8 @@ async fn d10_nothing_changes_by_a_form_of_another_site(site: &Site) {
     let (flow, flow_token) = (flow_of(&page.url), page.csrf());
     let handle = flow.rsplit('/').next().unwrap();
     for route in &routes {
-        let target = route.replace("{flow}", handle).replace("{id}", "0198c0de-0000-7000-8000-000000000000");
+        let target = route.replace("{flow}", handle).replace("{client}", "nobody");
+        let target = target.replace("{id}", "0198c0de-0000-7000-8000-000000000000");
         assert!(!target.contains('{'), "a placeholder this test does not know: {route}");
         let token = if route.contains("{flow}") { &flow_token } else { &session_token };
         let fields = [("csrf", token.as_str()), ("action", "all"), ("identifier", "1"), ("logout", "x")];
