@@ -96,14 +96,13 @@ pub async fn begin(services: &Services, input: &[u8], arrival: Arrival<'_>) -> O
     }
     let found = session::find_for_client(services, arrival.session, &known.client).await?;
     let view = look(services, &begun.interaction, &known, found.as_ref().map(Seen::Now)).await?;
-    // Without a page nobody sees for whom they act: a portal that renews in silence uses its refresh token.
-    if silent && view.acting.is_some() {
-        return Ok(Begin::Answer(Box::new(request.refuse(Error::INTERACTION_REQUIRED))));
-    }
     match steps::next(&view.situation) {
         Step::Finish { .. } => answer(services, &begun.interaction, &known, found, view).await,
         step if silent => match steps::without_pages(&step, view.plan.as_ref().is_some_and(Plan::releases)) {
             Some(code) => Ok(Begin::Answer(Box::new(request.refuse(silent_error(code))))),
+            None if view.situation.for_whom_open => {
+                Ok(Begin::Answer(Box::new(request.refuse(Error::INTERACTION_REQUIRED))))
+            }
             None => answer(services, &begun.interaction, &known, found, view).await,
         },
         _ => {
@@ -137,6 +136,7 @@ async fn answer(
         Finished::Answer(response) => *response,
         Finished::SessionGone | Finished::AlreadyDone => request.refuse(Error::LOGIN_REQUIRED),
         Finished::RepresentationOver => request.refuse(Error::INTERACTION_REQUIRED),
+        Finished::ConsentGone => request.refuse(Error::CONSENT_REQUIRED),
     })))
 }
 
@@ -256,7 +256,13 @@ async fn look(
     let plan = seen.plan(services, known, request).await?;
     let known_here = !request.prompts(Prompt::SelectAccount) && seen.visited(services, &known.client.client_id).await?;
     let asked = request.representation.as_ref();
-    let for_whom = representation::for_whom(services, asked, session.session.person_id, interaction.acting).await?;
+    let for_whom = if asked.is_some() && request.prompts(Prompt::None) {
+        // Without a page nobody sees for whom they act, and the portal learns nothing of whom they represent: a portal
+        // that renews in silence uses its refresh token.
+        ForWhom::Ask
+    } else {
+        representation::for_whom(services, asked, session.session.person_id, interaction.acting).await?
+    };
     let situation = Situation {
         session: true,
         fresh: recent && !request.prompts(Prompt::Login),
@@ -333,6 +339,7 @@ pub async fn advance(services: &Services, interaction: &Interaction, session: Op
                 }
                 Finished::SessionGone => Ok(Advance::Page(Step::SignIn)),
                 Finished::RepresentationOver => Ok(Advance::Page(Step::ForWhom)),
+                Finished::ConsentGone => Ok(Advance::Page(Step::Consent)),
                 Finished::AlreadyDone => Ok(Advance::AlreadyDone),
             }
         }
@@ -485,6 +492,8 @@ enum Finished {
     SessionGone,
     /// The person may not act for the organization any more.
     RepresentationOver,
+    /// The person stopped sharing meanwhile.
+    ConsentGone,
     AlreadyDone,
 }
 
@@ -527,6 +536,13 @@ async fn finish(
             None => return Ok(Finished::RepresentationOver),
         },
     };
+    if acting.is_none() && request.representation.as_ref().is_some_and(|asked| asked.required) {
+        return Ok(Finished::RepresentationOver);
+    }
+    // What leaves without a page rests on a consent: held, so that taking it back ends this grant too (I2).
+    if plan.releases() && !plan.page_needed && !store::consent::hold(&mut tx, person, client_id, now).await? {
+        return Ok(Finished::ConsentGone);
+    }
     if !once(services, &mut tx, interaction).await? {
         return Ok(Finished::AlreadyDone);
     }

@@ -10,7 +10,7 @@ use crate::db::Tx;
 use crate::identity::representation::LEAST_IDENTITY_LEVEL;
 use crate::identity::{
     Admission, CannotAct, ExchangeEvidence, OrganizationAccount, OrganizationCode, OrganizationRecord,
-    OrganizationStatus, Rule, Voice, account_of, may_act,
+    OrganizationStatus, PersonStatus, Rule, Standing, Voice, account_of, may_act,
 };
 use crate::registers::{OrganizationAnswer, OrganizationQuery, Outage, RegisterError};
 pub use crate::store::organization::Representation;
@@ -156,6 +156,15 @@ async fn take_application(
         tx.commit().await?;
         return Ok(Applied::NotActive(organization.register_status));
     }
+    // Judged now: the register may have answered long after the person asked.
+    let standing = rows::find_representation(&mut tx, organization.id, who).await?.map(|found| found.standing());
+    let stands = |standing: Standing| {
+        standing.named && standing.person == PersonStatus::Active && standing.identity_level >= LEAST_IDENTITY_LEVEL
+    };
+    if !standing.is_some_and(stands) {
+        tx.commit().await?;
+        return Ok(Applied::LevelTooLow);
+    }
     if organization.account == OrganizationAccount::Refused
         && rows::apply_anew(&mut tx, organization.id, organization.application, now).await?
     {
@@ -219,8 +228,8 @@ async fn not_named(services: &Services, who: PersonId, code: &OrganizationCode) 
     if let Some(known) = rows::find_by_code(&mut tx, code).await? {
         let organization = rows::hold_account(&mut tx, known.id).await?.ok_or_else(gone)?;
         let person = store::person::get(&mut tx, who).await?;
+        // The list of the others may be old: only a whole answer of the register may open an account.
         end_role(services, &mut tx, (&organization, &person.number_index, Some(who)), "not_found").await?;
-        settle(services, &mut tx, &organization).await?;
     }
     tx.commit().await?;
     Ok(())
@@ -455,8 +464,10 @@ pub async fn retry_waiting(services: &Services) -> Outcome<()> {
             Err(_) => continue,
             Ok(OrganizationAnswer::NotFound) => "no_match",
             Ok(OrganizationAnswer::Found { record, evidence }) => {
-                take_application(services, waiting.person_id, &record, &evidence, None).await?;
-                "found"
+                match take_application(services, waiting.person_id, &record, &evidence, None).await? {
+                    Applied::Opened(_) | Applied::Waits(_) | Applied::NotActive(_) => "found",
+                    _ => "no_match",
+                }
             }
         };
         let mut tx = services.db.begin().await?;
@@ -481,7 +492,10 @@ pub struct Participant {
 
 /// The organizations that the register names or named a person for.
 pub async fn list(services: &Services, who: PersonId) -> Outcome<Vec<Representation>> {
-    Ok(rows::list_for_person(&services.db, who).await?)
+    let mut found = rows::list_for_person(&services.db, who).await?;
+    // Whoever is not proven yet may have typed somebody else's number (O10).
+    found.retain(|one| one.identity_level >= LEAST_IDENTITY_LEVEL);
+    Ok(found)
 }
 
 /// A person's applications that wait for the register, or found nothing in the last days.
@@ -499,7 +513,7 @@ pub async fn look(
     let Some(found) = rows::find_representation(&services.db, id, who).await? else {
         return Ok(None);
     };
-    if found.ended_at.is_some() {
+    if found.ended_at.is_some() || found.identity_level < LEAST_IDENTITY_LEVEL {
         return Ok(None);
     }
     let votes = rows::list_votes(&services.db, id, found.application).await?;

@@ -309,7 +309,7 @@ pub async fn end(services: &Services, id: SessionId, person: PersonId, reason: &
     Ok(told)
 }
 
-/// Ends every session of a person, but `keep`; idle ones too, since their portals may still hold tokens. Gives how many
+/// Ends every session of a person, but `keep`, and a change of phone that another one asked for; idle ones too, since their portals may still hold tokens. Gives how many
 /// ended.
 pub async fn end_all(
     services: &Services,
@@ -318,6 +318,7 @@ pub async fn end_all(
     reason: &'static str,
 ) -> Outcome<usize> {
     let mut tx = services.db.begin().await?;
+    super::account::phone::cancel_of_others(services, &mut tx, person, keep).await?;
     let ended = end_all_in(services, &mut tx, (person, keep), reason).await?;
     tx.commit().await?;
     Ok(ended)

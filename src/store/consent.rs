@@ -86,6 +86,24 @@ pub async fn list_for(source: impl Source<'_>, person: PersonId, now: Timestamp)
         .await
 }
 
+/// Holds a consent in force until the transaction ends. `false` when there is none.
+///
+/// # Errors
+/// What the store said.
+pub async fn hold(tx: &mut Tx, person: PersonId, client_id: &str, now: Timestamp) -> Result<bool, Error> {
+    let rows = tx
+        .query(
+            "UPDATE consent SET given_at = given_at
+             WHERE person_id = $1 AND client_id = $2 AND ended_at IS NULL AND expires_at > $3",
+        )
+        .bind(person)
+        .bind(client_id)
+        .bind(now)
+        .execute()
+        .await?;
+    Ok(rows == 1)
+}
+
 /// Takes a consent back. `false` when there was none in force.
 ///
 /// # Errors

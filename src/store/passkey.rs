@@ -161,3 +161,16 @@ pub async fn end(tx: &mut Tx, person: PersonId, id: CredentialId, now: Timestamp
 pub async fn count_active(source: impl Source<'_>, person: PersonId) -> Result<i64, Error> {
     source.query("SELECT COUNT(*) FROM passkey WHERE person_id = $1 AND ended_at IS NULL").bind(person).scalar().await
 }
+
+/// Whether a passkey was made for the person after a time, also one that is gone again.
+///
+/// # Errors
+/// What the store said.
+pub async fn any_made_since(source: impl Source<'_>, person: PersonId, since: Timestamp) -> Result<bool, Error> {
+    source
+        .query("SELECT EXISTS (SELECT 1 FROM passkey WHERE person_id = $1 AND created_at > $2)")
+        .bind(person)
+        .bind(since)
+        .scalar()
+        .await
+}

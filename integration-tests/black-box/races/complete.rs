@@ -25,6 +25,7 @@ const STATEMENTS: &[(&str, Why)] = &[
     ("client::insert", Idempotent),
     ("client::set_status", LastWins),
     ("consent::end", Idempotent),
+    ("consent::hold", LastWins),
     ("contact::end", Idempotent),
     ("grant::burn", Within("b4_authorization_code")),
     ("grant::consume_code", Raced("b4_authorization_code")),

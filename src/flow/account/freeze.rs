@@ -1,6 +1,6 @@
 //! Freezing (C34): nobody signs in until the person opens the account again with a strong proof.
 
-use super::super::interaction::Interaction;
+use super::super::interaction::{Interaction, Proof};
 use super::super::outbox::Notice;
 use super::super::{Outcome, Services, audit, passkey, session};
 use super::phone;
@@ -57,7 +57,10 @@ pub async fn look(services: &Services, interaction: &Interaction) -> Outcome<Opt
     let Some(found) = found.filter(|found| is_frozen(found.status, found.status_reason.as_deref())) else {
         return Ok(None);
     };
-    let methods = interaction.methods(services.clock.now());
+    // Proofs of now, given since it was frozen.
+    let now = services.clock.now();
+    let given = |proof: &&Proof| proof.at >= found.updated_at && credential_policy::is_fresh(proof.at, now);
+    let methods: Vec<_> = interaction.proofs.iter().filter(given).map(|proof| proof.method).collect();
     let may_open = credential_policy::may_bind_passkey(&methods, true, false).is_ok();
     Ok(Some(Frozen { since: found.updated_at, may_open }))
 }

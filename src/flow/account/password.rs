@@ -99,6 +99,7 @@ async fn write_password(
     audit::append(&mut tx, audit::entry(services, CredentialEvent::PasswordSet).person(who)).await?;
     sign_in::forget_failures(services, &mut tx, who, &[&Rule::PASSWORD]).await?;
     if let Some((keep, _)) = from {
+        super::phone::cancel_of_others(services, &mut tx, who, Some(keep)).await?;
         session::end_all_in(services, &mut tx, (who, Some(keep)), "password_changed").await?;
     }
     passkey::tell_phone(services, &mut tx, who, Notice::PasswordChanged { at: now }).await?;

@@ -7,7 +7,7 @@ use super::may_bind;
 use super::report;
 use super::stop::{self, Purpose};
 use crate::audit::{CredentialEvent, SignInEvent, Word};
-use crate::base::{CodeId, Digest, PersonId, RowId, Secret, Timestamp, sha256};
+use crate::base::{CodeId, Digest, PersonId, RowId, Secret, SessionId, Timestamp, sha256};
 use crate::cache::Space;
 use crate::crypto;
 use crate::db::Tx;
@@ -205,6 +205,14 @@ pub async fn check_code(services: &Services, live: &LiveSession, typed: &Secret)
     Ok(changed)
 }
 
+/// Whether nobody needs a day to notice: a settled passkey signed in just now, and none was made within that day, or
+/// whoever got in by a code would make one to take the day away.
+async fn confirms_now(services: &Services, tx: &mut Tx, live: &LiveSession) -> Outcome<bool> {
+    let now = services.clock.now();
+    let made = store::passkey::any_made_since(&mut *tx, live.session.person_id, now.minus(DELAY)).await?;
+    Ok(confirmed_by_passkey(live, now) && !made)
+}
+
 /// Writes the waiting change, and tells the old phone and the e-mail address how to cancel it.
 async fn begin(services: &Services, tx: &mut Tx, live: &LiveSession, phone: &PhoneNumber) -> Outcome<Changed> {
     let (now, who) = (services.clock.now(), live.session.person_id);
@@ -224,7 +232,7 @@ async fn begin(services: &Services, tx: &mut Tx, live: &LiveSession, phone: &Pho
     store::phone_change::insert(tx, &change).await?;
     let event = CredentialEvent::ContactChangeAsked { contact_kind: Word::new("phone") };
     audit::append(tx, audit::entry(services, event).person(who).session(live.session.id)).await?;
-    if confirmed_by_passkey(live, now) {
+    if confirms_now(services, tx, live).await? {
         apply(services, tx, change.id).await?;
         return Ok(Changed::Now);
     }
@@ -256,7 +264,8 @@ async fn apply(services: &Services, tx: &mut Tx, id: RowId) -> Outcome<bool> {
     Ok(true)
 }
 
-/// Applies the waiting change now: the person signed in with a settled passkey just before. `None`: they did not.
+/// Applies the change now that waits at the wish of this session: the person signed in with a settled passkey just
+/// before. `None`: they did not. What another session asked for waits its day.
 pub async fn confirm_now(services: &Services, live: &LiveSession) -> Outcome<Option<bool>> {
     if !confirmed_by_passkey(live, services.clock.now()) {
         return Ok(None);
@@ -266,9 +275,13 @@ pub async fn confirm_now(services: &Services, live: &LiveSession) -> Outcome<Opt
     if !store::person::hold(&mut tx, who).await? {
         return Ok(None);
     }
-    let Some(change) = store::phone_change::waiting(&mut tx, who).await? else {
+    let waiting = store::phone_change::waiting(&mut tx, who).await?;
+    let Some(change) = waiting.filter(|change| change.session_id == live.session.id) else {
         return Ok(Some(false));
     };
+    if !confirms_now(services, &mut tx, live).await? {
+        return Ok(Some(false));
+    }
     let applied = apply(services, &mut tx, change.id).await?;
     tx.commit().await?;
     Ok(Some(applied))
@@ -280,6 +293,14 @@ pub async fn cancel(services: &Services, live: &LiveSession) -> Outcome<bool> {
     let cancelled = cancel_in(services, &mut tx, live.session.person_id).await?;
     tx.commit().await?;
     Ok(cancelled)
+}
+
+/// Cancels a change that waits at the wish of another session than `keep`: it goes with the sessions that are ended.
+pub async fn cancel_of_others(services: &Services, tx: &mut Tx, who: PersonId, keep: Option<SessionId>) -> Outcome<()> {
+    if store::phone_change::waiting(&mut *tx, who).await?.is_some_and(|change| Some(change.session_id) != keep) {
+        cancel_in(services, tx, who).await?;
+    }
+    Ok(())
 }
 
 /// The same within a transaction that does more.

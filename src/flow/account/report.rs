@@ -42,6 +42,8 @@ pub async fn signed_in(
     let who = live.session.person_id;
     let mut tx = services.db.begin().await?;
     if action == ReportAction::EndSessions {
+        // In the order in which freezing takes the rows.
+        phone::cancel_in(services, &mut tx, who).await?;
         session::end_all_in(services, &mut tx, (who, Some(live.session.id)), "reported").await?;
     }
     // An event of another person is not named in the report (R1).
@@ -89,6 +91,7 @@ pub async fn signed_out(
         return Ok(SignedOut::Wrong);
     }
     if action == ReportAction::EndSessions {
+        phone::cancel_in(services, &mut tx, owner).await?;
         session::end_all_in(services, &mut tx, (owner, None), "reported").await?;
     }
     let number = write(services, &mut tx, (owner, action), None).await?;
@@ -104,10 +107,7 @@ async fn write(
 ) -> Outcome<String> {
     let now = services.clock.now();
     match action {
-        ReportAction::Report => {}
-        ReportAction::EndSessions => {
-            phone::cancel_in(services, tx, who).await?;
-        }
+        ReportAction::Report | ReportAction::EndSessions => {}
         ReportAction::Freeze => {
             freeze::freeze_in(services, tx, who).await?;
         }

@@ -1,10 +1,13 @@
 //! Passkeys on the sign-in pages: signing in, what to do when it fails, the offer to make one (C1, C5, C10).
 
+use super::super::AppState;
 use super::super::problem::{Answer, Problem};
-use super::flow::{At, Posted};
+use super::flow::{At, Flow, Posted};
 use super::proofs::{on_shared_device, proved};
 use crate::flow::interaction;
 use crate::flow::passkey::Asker;
+use crate::flow::session::LiveSession;
+use crate::flow::steps::Step;
 use crate::flow::{authorize, passkey};
 use crate::view::{self, ErrorText, PasskeyFailure, ProblemReason};
 use axum::Json;
@@ -58,8 +61,19 @@ pub(super) async fn passkey_failed(Posted { state, visitor, flow, form, .. }: Po
 }
 
 pub(super) async fn offer_page(At { state, visitor, flow, .. }: At) -> Answer<Response> {
+    let Some(live) = visitor.session(&state).await? else {
+        return Ok(flow.to(""));
+    };
+    if !is_offered(&state, &flow, &live).await? {
+        return Ok(flow.to("/next"));
+    }
     let frame = flow.frame(&state, &visitor).await?;
     flow.show(&visitor, &view::OfferPasskey { frame, flow: flow.id() })
+}
+
+/// Whether the flow stands at the offer: only to people without a passkey, so that no address skips the stop page (C11).
+async fn is_offered(state: &AppState, flow: &Flow, live: &LiveSession) -> Answer<bool> {
+    Ok(authorize::step(&state.services, &flow.interaction, live).await? == Step::OfferPasskey)
 }
 
 pub(super) async fn offer_options(Posted { state, visitor, flow, .. }: Posted) -> Answer<Response> {
@@ -67,7 +81,8 @@ pub(super) async fn offer_options(Posted { state, visitor, flow, .. }: Posted) -
         return Err(Problem::new(ProblemReason::NotAllowed, "not_signed_in"));
     };
     let now = state.services.clock.now();
-    if crate::flow::account::may_add_passkey(&live, now).is_err() {
+    let offered = is_offered(&state, &flow, &live).await?;
+    if !offered || crate::flow::account::may_add_passkey(&live, now).is_err() {
         return Err(Problem::new(ProblemReason::NotAllowed, "passkey_not_allowed"));
     }
     let asker = Asker::Flow(&flow.interaction);
@@ -80,6 +95,9 @@ pub(super) async fn offer_answer(Posted { state, visitor, mut flow, form, .. }: 
         return Ok(flow.to(""));
     };
     let services = &state.services;
+    if !is_offered(&state, &flow, &live).await? {
+        return Ok(flow.to("/next"));
+    }
     let answered = !form.get("shared").is_empty() || form.get("action") == "skip";
     if !answered && form.get("credential").is_empty() {
         let mut frame = flow.frame(&state, &visitor).await?;
