@@ -403,6 +403,83 @@ async fn c25_a_settled_passkey_of_now_confirms_at_once() {
     assert!(house.texts_to(HOA.phone).await.last().unwrap().contains("was changed"), "the old phone hears of it");
 }
 
+/// Whoever got in by a password and a code makes no passkey to take the owner's day away.
+#[tokio::test]
+async fn c25_a_passkey_made_within_the_day_confirms_nothing() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    let portal = Portal::new(&house, "portal-a").await;
+    let mut device = crate::lifetimes::device_of(&house, &portal).await;
+    let mut thief = house.browser();
+    let page = thief.open("/account").await;
+    device.sign_in(&mut thief, &page).await.is(200).at("/account");
+    change_phone(&house, &mut thief).await.has("Cancel this change");
+    assert_eq!(phone_of(&house, who).await, HOA.phone, "the new phone works only after a day");
+    post(&mut thief, "/account/phone/confirm", &[]).await;
+    assert_eq!(phone_of(&house, who).await, HOA.phone, "a passkey of today confirmed it");
+}
+
+/// The owner is talked into pressing "confirm": what another session asked for waits its day all the same.
+#[tokio::test]
+async fn c25_only_the_session_that_asked_confirms() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    let portal = Portal::new(&house, "portal-a").await;
+    let mut device = crate::lifetimes::device_of(&house, &portal).await;
+    house.after(days(2));
+    let mut thief = strong(&house, &HOA).await;
+    change_phone(&house, &mut thief).await.has("Cancel this change");
+    let mut owner = house.browser();
+    let page = owner.open("/account").await;
+    device.sign_in(&mut owner, &page).await.is(200).at("/account");
+    post(&mut owner, "/account/phone/confirm", &[]).await;
+    assert_eq!(phone_of(&house, who).await, HOA.phone);
+    assert!(store::phone_change::waiting(&house.services.db, who).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn c25_ending_the_others_ends_the_change_they_asked_for() {
+    for (path, fields) in [
+        ("/account/sessions/end-others", &[][..]),
+        ("/logout/all", &[("action", "all")][..]),
+        ("/account/password", &[("current_password", HOA.key), ("new_password", "bon con meo den tren mai")][..]),
+    ] {
+        let house = House::new().await;
+        let who = house.with(&HOA).await;
+        let mut thief = strong(&house, &HOA).await;
+        change_phone(&house, &mut thief).await.has("Cancel this change");
+        let mut owner = strong(&house, &HOA).await;
+        let current = HOA.password();
+        let fields: Vec<_> =
+            fields.iter().map(|(n, v)| (*n, if *n == "current_password" { current.as_str() } else { *v })).collect();
+        if path == "/account/password" {
+            past_stop(&mut owner, path).await;
+        }
+        post(&mut owner, path, &fields).await;
+        assert!(store::phone_change::waiting(&house.services.db, who).await.unwrap().is_none(), "{path}");
+    }
+}
+
+/// The offer after a sign-in is for people without a passkey: elsewhere it would go round the stop page.
+#[tokio::test]
+async fn c11_the_offer_is_no_way_around_the_stop_page() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let portal = Portal::new(&house, "portal-a").await;
+    let mut device = crate::lifetimes::device_of(&house, &portal).await;
+    let mut browser = house.browser();
+    let page = portal.ask(&mut browser, &[]).await;
+    let answer = device.sign_in(&mut browser, &page).await;
+    answer.code();
+    let page = portal.ask(&mut browser, &[("prompt", "select_account")]).await;
+    page.at("/continue");
+    let flow = page.flow();
+    let offer = browser.fetch(&format!("/signin/{flow}/offer-passkey")).await;
+    assert_ne!(offer.status.as_u16(), 200, "an offer to somebody who has a passkey");
+    let options = format!("/signin/{flow}/offer-passkey/options");
+    browser.send(&options, &[("csrf", &page.csrf())]).await.is(403);
+}
+
 #[tokio::test]
 async fn m1_the_code_of_a_new_phone_has_five_tries_and_few_sendings() {
     let house = House::new().await;

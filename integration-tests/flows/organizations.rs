@@ -304,6 +304,56 @@ async fn prompt_none_never_acts_for_anybody() {
     portal.ask(&mut browser, &[DETAIL]).await.at("/for");
 }
 
+/// A silent question tells a portal nothing of whom a person represents, and steps around no demand: the answer is the
+/// same for people with none and with one, visited before or not.
+#[tokio::test]
+async fn prompt_none_tells_nothing_and_skips_no_demand() {
+    let house = house().await;
+    add(&house, &MINH, SAO_MAI).await;
+    let named = DEMAND.1.replace("true", &format!("true,\"organization\":\"{SAO_MAI}\""));
+    for policy in ["allowed", "required"] {
+        let portal = portal(&house, policy).await;
+        for person in [&MINH, &HOA] {
+            house.after(minutes(3));
+            let mut browser = house.browser();
+            let page = browser.open("/account").await;
+            house.sign_in(&mut browser, &page, person).await.at("/account");
+            for detail in [DETAIL.1, DEMAND.1, named.as_str()] {
+                for more in [vec![], vec![("max_age", "1")]] {
+                    house.after(seconds(2));
+                    let over = [vec![("authorization_details", detail), ("prompt", "none")], more].concat();
+                    let error = portal.ask(&mut browser, &over).await.error();
+                    let expected = if over.len() == 3 { "login_required" } else { "interaction_required" };
+                    assert_eq!(error, expected, "{policy} {} {over:?}", person.name);
+                }
+            }
+        }
+        if policy == "required" {
+            let mut browser = house.browser();
+            let page = browser.open("/account").await;
+            house.after(minutes(3));
+            house.sign_in(&mut browser, &page, &HOA).await.at("/account");
+            assert_eq!(portal.ask(&mut browser, &[("prompt", "none")]).await.error(), "interaction_required");
+        }
+    }
+}
+
+/// E5: what a client is registered for now holds for the tokens it has, at every door.
+#[tokio::test]
+async fn e5_a_client_that_may_no_longer_act_for_others_holds_nothing() {
+    let house = house().await;
+    add(&house, &MINH, SAO_MAI).await;
+    let before = portal(&house, "allowed").await;
+    let tokens = acting_tokens(&house, &before).await;
+    let after = portal(&house, "refused").await;
+    house.services.clients.forget("dvc").await;
+    let (access, refresh) = (&tokens["access_token"], &tokens["refresh_token"]);
+    assert!(!after.is_active(&house, access).await && !after.is_active(&house, refresh).await);
+    assert_eq!(after.userinfo(&house, access).await.0, 401);
+    let (status, answer) = after.refresh(&house, refresh, None).await;
+    assert_eq!((status, &answer["error"]), (400, &json!("invalid_grant")));
+}
+
 #[tokio::test]
 async fn c7_a_silent_register_leaves_oneself_and_sends_nothing_old() {
     let house = house().await;

@@ -570,7 +570,7 @@ async fn finish(
         sid,
         subject,
         scope: request.scope.to_string(),
-        resource: request.resource.clone(),
+        resource: granted_resources(request, known),
         claims_id_token: names(&release.id_token),
         claims_userinfo: names(&release.userinfo),
         agreement_id: known.agreement.as_ref().map(|agreement| agreement.id),
@@ -610,6 +610,11 @@ async fn finish(
     tx.commit().await?;
     metrics::counter!("grants_issued_total").increment(1);
     Ok(Finished::Answer(Box::new(request.grant(Secret::new(code)))))
+}
+
+/// What was registered when nothing was named: a resource that is registered later was not granted.
+fn granted_resources(request: &AuthorizeRequest, known: &KnownClient) -> Vec<String> {
+    if request.resource.is_empty() { known.client.metadata.audience.clone() } else { request.resource.clone() }
 }
 
 /// The answer on the consent page, if it is this person's and the page showed all that would leave.

@@ -9,6 +9,7 @@ use crate::base::{Digest, Timestamp, sha256};
 use crate::crypto::Expect;
 use crate::identity::PersonStatus;
 use crate::protocol::jwt_claims::{AccessToken, TokenKind, Userinfo};
+use crate::protocol::representation::RepresentationPolicy;
 use crate::protocol::{Error, ScopeSet, bearer, introspection, jws, scope};
 use crate::store;
 use crate::store::client::ClientStatus;
@@ -54,7 +55,7 @@ pub async fn userinfo(services: &Services, presented: &str) -> Outcome<Result<Us
     let released = disclosure::values(services, live.person_id, &claims).await?;
     let levels =
         usable.contains(scope::LEVELS).then(|| (live.identity_level.as_u8(), live.authentication_level.as_u8()));
-    let stated = representation::stated(services, &services.db, &live).await?;
+    let stated = representation::stated(services, &services.db, (&live, known.client.metadata.representation)).await?;
     if matches!(stated, Stated::Over(_)) {
         return Ok(Err(bearer::INVALID_TOKEN));
     }
@@ -131,9 +132,9 @@ pub async fn introspect(services: &Services, known: &KnownClient, presented: &st
             return Ok(introspection::inactive());
         }
         let authentication = live.as_ref().map(token::authentication);
-        let scope = usable(services, &access.client_id, &access.scope).await?;
+        let (scope, policy) = usable(services, &access.client_id, &access.scope).await?;
         let stated = match &live {
-            Some(grant) => representation::stated(services, &services.db, grant).await?,
+            Some(grant) => representation::stated(services, &services.db, (grant, policy)).await?,
             None => Stated::Myself,
         };
         if matches!(stated, Stated::Over(_)) {
@@ -163,11 +164,12 @@ pub async fn introspect(services: &Services, known: &KnownClient, presented: &st
     if row.used_at.is_some() || now >= row.expires_at || !introspection::may_introspect(client, &grant.client_id, &[]) {
         return Ok(introspection::inactive());
     }
-    let stated = representation::stated(services, &services.db, &grant).await?;
+    let scope = ScopeSet::parse(&row.scope).unwrap_or_default();
+    let (scope, policy) = usable(services, &grant.client_id, &scope).await?;
+    let stated = representation::stated(services, &services.db, (&grant, policy)).await?;
     if matches!(stated, Stated::Over(_)) {
         return Ok(introspection::inactive());
     }
-    let scope = usable(services, &grant.client_id, &ScopeSet::parse(&row.scope).unwrap_or_default()).await?;
     Ok(introspection::active(&introspection::ActiveToken {
         issuer: services.issuer(),
         client_id: &grant.client_id,
@@ -183,9 +185,11 @@ pub async fn introspect(services: &Services, known: &KnownClient, presented: &st
 }
 
 /// What is left of a token's scope: a scope taken from its client since then opens nothing any more (E5).
-async fn usable(services: &Services, client_id: &str, scope: &ScopeSet) -> Outcome<ScopeSet> {
+async fn usable(services: &Services, client_id: &str, scope: &ScopeSet) -> Outcome<(ScopeSet, RepresentationPolicy)> {
     let known = super::clients::find(services, client_id).await?;
-    Ok(known.map(|known| scope.intersection(&known.client.metadata.scope)).unwrap_or_default())
+    Ok(known
+        .map(|known| (scope.intersection(&known.client.metadata.scope), known.client.metadata.representation))
+        .unwrap_or_default())
 }
 
 /// Revokes a token of the client (RFC 7009): a refresh token ends its family, an access token itself and its family.

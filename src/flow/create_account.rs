@@ -55,7 +55,7 @@ pub async fn ask_register(services: &Services, interaction: &mut Interaction, ne
         return Ok(Asked::UnderAge);
     }
     // Counted for the caller's network too, so that nobody tries many numbers from one place.
-    let caller = crate::base::sha256(network.as_bytes());
+    let caller = super::throttle::network_subject(services, network)?;
     if let Admission::PausedUntil(until) = throttle::attempt(services, &Rule::CREATE_ACCOUNT, &caller).await? {
         return Ok(Asked::PausedUntil(until));
     }

@@ -5,7 +5,7 @@
 
 use super::{Fault, Outcome, Services, audit, person, session, throttle};
 use crate::audit::{OrganizationEvent, Word};
-use crate::base::{Digest, OrganizationId, PersonId, RowId, Timestamp, sha256};
+use crate::base::{Digest, OrganizationId, PersonId, RowId, Timestamp};
 use crate::db::Tx;
 use crate::identity::representation::LEAST_IDENTITY_LEVEL;
 use crate::identity::{
@@ -74,7 +74,7 @@ pub async fn apply(services: &Services, live: &LiveSession, code: &OrganizationC
         return Ok(Applied::LevelTooLow);
     }
     let who = live.session.person_id;
-    let counted = sha256(who.0.as_bytes());
+    let counted = super::sign_in::subject_of(services, who)?;
     match throttle::attempt(services, &Rule::ORGANIZATION, &counted).await? {
         Admission::Go => {}
         Admission::PausedUntil(until) => return Ok(Applied::PausedUntil(until)),
@@ -128,7 +128,12 @@ async fn ask(
         request_id: RowId::new(services.clock.now(), &*services.entropy).0,
         on_behalf_of: None,
     };
-    let answer = services.organizations.look_up_organization(&query).await;
+    let asked = services.clock.now();
+    let mut answer = services.organizations.look_up_organization(&query).await;
+    if let Ok(OrganizationAnswer::Found { evidence, .. }) = &mut answer {
+        // True when it was asked, however long the answer took: a later question's answer is newer.
+        evidence.as_of = asked;
+    }
     if let Err(error) = &answer {
         tracing::warn!(reason = error.reason(), "the register of organizations gave no answer");
         metrics::counter!("register_failures_total", "reason" => error.reason()).increment(1);

@@ -4,6 +4,7 @@
 use super::account::stop::Confirmation;
 use super::interaction::Interaction;
 use super::outbox::{self, Notice, Posting, Way};
+use super::session::{self, LiveSession};
 use super::{Fault, Outcome, Services, audit, person, sign_in};
 use crate::audit::CredentialEvent;
 use crate::base::{CredentialId, Digest, PersonId, SessionId};
@@ -163,17 +164,6 @@ pub async fn start_making(services: &Services, asker: Asker<'_>, who: PersonId) 
     keep(services, asker, made).await
 }
 
-/// Judges the browser's answer and keeps the passkey. `first_day`: the account is new, so the passkey does not yet
-/// count in full.
-pub async fn finish_making(
-    services: &Services,
-    asker: Asker<'_>,
-    who: PersonId,
-    (response, name, first_day): (&str, &str, bool),
-) -> Outcome<Made> {
-    keep_made(services, asker, who, NewPasskey { response, name, first_day, confirmed: None }).await
-}
-
 /// The browser's answer, and what is to be kept beside it.
 pub struct NewPasskey<'a> {
     /// The answer as JSON.
@@ -182,13 +172,15 @@ pub struct NewPasskey<'a> {
     pub name: &'a str,
     /// The account is new.
     pub first_day: bool,
+    /// The session that makes it; none while an account is being made.
+    pub live: Option<&'a LiveSession>,
     /// The answer on the stop page, used up with the act.
     pub confirmed: Option<&'a Confirmation>,
 }
 
-/// As [`finish_making`], where the stop page may have come first.
+/// Judges the browser's answer and keeps the passkey.
 pub async fn keep_made(services: &Services, asker: Asker<'_>, who: PersonId, new: NewPasskey<'_>) -> Outcome<Made> {
-    let NewPasskey { response, name, first_day, confirmed } = new;
+    let NewPasskey { response, name, first_day, live, confirmed } = new;
     let now = services.clock.now();
     let Some(state) = spend(services, asker, response).await? else {
         return Ok(Made::Expired);
@@ -218,6 +210,11 @@ pub async fn keep_made(services: &Services, asker: Asker<'_>, who: PersonId, new
         ended_at: None,
     };
     let mut tx = services.db.begin().await?;
+    if let Some(live) = live
+        && !session::stands(services, &mut tx, live).await?
+    {
+        return Ok(Made::Expired);
+    }
     if let Some(confirmed) = confirmed
         && !confirmed.spend(services, &mut tx).await?
     {

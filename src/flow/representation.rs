@@ -4,7 +4,7 @@ use super::{Outcome, Services, organizations};
 use crate::base::{OrganizationId, PersonId};
 use crate::db::{Source, Tx};
 use crate::identity::{CannotAct, OrganizationCode, may_act};
-use crate::protocol::representation::{Representation as Granted, RepresentationRequest};
+use crate::protocol::representation::{Representation as Granted, RepresentationPolicy, RepresentationRequest};
 use crate::store::grant::Grant;
 use crate::store::organization::{self as rows, Representation};
 use serde::{Deserialize, Serialize};
@@ -132,8 +132,16 @@ impl Stated {
     }
 }
 
-/// Reads what a grant's representation is worth now; one read, and none for grants of people who act for themselves.
-pub async fn stated(services: &Services, source: impl Source<'_>, grant: &Grant) -> Outcome<Stated> {
+/// Reads what a grant's representation is worth now, under what its client is registered for now (E5); one read, and
+/// none for grants of people who act for themselves.
+pub async fn stated(
+    services: &Services,
+    source: impl Source<'_>,
+    (grant, policy): (&Grant, RepresentationPolicy),
+) -> Outcome<Stated> {
+    if !policy.permits(grant.organization_id.is_some()) {
+        return Ok(Stated::Over(CannotAct::Portal));
+    }
     let Some(id) = grant.organization_id else {
         return Ok(Stated::Myself);
     };

@@ -108,6 +108,10 @@ pub async fn establish(
     };
     let mut session = make(all, since)?;
     let mut tx = services.db.begin().await?;
+    if !store::person::hold(&mut tx, person).await? {
+        // Frozen or closed since the proof: a session made now would wake with the account.
+        return Err(Fault::Unavailable("account"));
+    }
     if let Some(other) = current.filter(|live| live.session.person_id != person) {
         end_in(services, &mut tx, (other.session.id, other.session.person_id), "another_person").await?;
     }
@@ -143,6 +147,15 @@ pub async fn establish(
     interaction.consent = None;
     interaction::save(services, interaction).await?;
     Ok(Established { id, cookie })
+}
+
+/// Holds the person's and the session's row for the rest of a transaction that changes ways to sign in: what was ended
+/// or frozen meanwhile changes nothing any more, and of two changes one sees the other (I2). Person first, as freezing
+/// takes them. `false`: nothing may be changed.
+pub async fn stands(services: &Services, tx: &mut Tx, live: &LiveSession) -> Outcome<bool> {
+    let now = services.clock.now();
+    Ok(store::person::hold(&mut *tx, live.session.person_id).await?
+        && store::session::hold(tx, live.session.id, now, live.session.idle_expires_at.max(now)).await?)
 }
 
 /// What a session of the last half hour lends to a step-up: single factors only, never a proof that reaches the level by

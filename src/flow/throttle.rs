@@ -27,10 +27,15 @@ pub async fn attempt_in(services: &Services, tx: &mut Tx, rule: &'static Rule, s
     Ok(admission)
 }
 
+/// Under which a network is counted. Keyed: the table alone tells no addresses.
+pub fn network_subject(services: &Services, network: &str) -> Outcome<Digest> {
+    services.sealer.keyed_digest("throttle", &[b"network", network.as_bytes()]).map_err(super::Fault::internal)
+}
+
 /// Counts one sending for the network that asks for it, before anything is known of the number: the answer is the same
 /// whoever it belongs to (N1). Gives the time from when more may be asked for.
 pub async fn send_from(services: &Services, network: &str) -> Outcome<Option<crate::base::Timestamp>> {
-    let caller = crate::base::sha256(network.as_bytes());
+    let caller = network_subject(services, network)?;
     Ok(match attempt(services, &Rule::SEND_NETWORK, &caller).await? {
         Admission::PausedUntil(until) => Some(until),
         Admission::Go | Admission::Disabled => None,

@@ -53,7 +53,7 @@ async fn redeem(services: &Services, known: &KnownClient, exchange: &CodeExchang
         CodeConsumption::Fresh(found) => (found, false),
         CodeConsumption::Spent(found) => (found, true),
     };
-    if refused_meanwhile(services, &mut tx, &found).await? {
+    if refused_meanwhile(services, &mut tx, known, &found).await? {
         tx.commit().await?;
         return Ok(Err(rules::replayed()));
     }
@@ -116,7 +116,7 @@ async fn rotate(
     if may_ask && row.is_some() && representation::is_due(services, &mut tx, &found.grant).await? {
         return Ok(Err(REPRESENTATION_DUE));
     }
-    if refused_meanwhile(services, &mut tx, &found).await? {
+    if refused_meanwhile(services, &mut tx, known, &found).await? {
         tx.commit().await?;
         return Ok(Err(rules::replayed()));
     }
@@ -235,13 +235,18 @@ async fn refresh(
 
 /// Ends the family when its person or client may not be served any more (I5), or the person may not act for the
 /// organization any more: off is off on every grant.
-async fn refused_meanwhile(services: &Services, tx: &mut Tx, found: &TokenGrant) -> Outcome<bool> {
+async fn refused_meanwhile(services: &Services, tx: &mut Tx, known: &KnownClient, found: &TokenGrant) -> Outcome<bool> {
     let active = found.client_status == ClientStatus::Active && found.person_status == PersonStatus::Active;
     if !active {
         end_family(services, tx, &found.grant, "not_active").await?;
         return Ok(true);
     }
-    match representation::stated(services, &mut *tx, &found.grant).await? {
+    if found.grant.client_id != known.client.client_id {
+        // Another client's: refused by the rules below, and no reason to end what is not the caller's.
+        return Ok(false);
+    }
+    let policy = known.client.metadata.representation;
+    match representation::stated(services, &mut *tx, (&found.grant, policy)).await? {
         Stated::Myself | Stated::Details(_) => Ok(false),
         Stated::Over(reason) if reason.ends_tokens() => {
             end_family(services, tx, &found.grant, reason.as_str()).await?;
@@ -286,7 +291,7 @@ async fn tokens(
     let now = services.clock.now();
     let client = &known.client;
     let authentication = authentication(grant);
-    let stated = representation::stated(services, &services.db, grant).await?;
+    let stated = representation::stated(services, &services.db, (grant, client.metadata.representation)).await?;
     if matches!(stated, Stated::Over(_)) {
         // It ended between the commit and here: never tokens that say the person acts for themself.
         return Err(Fault::Unavailable("representation"));

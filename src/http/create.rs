@@ -9,7 +9,7 @@ use crate::flow::account::{self, NewPassword};
 use crate::flow::create_account::{self, Asked};
 use crate::flow::interaction::{self, AccountNeed, Creation};
 use crate::flow::outbox::Way;
-use crate::flow::passkey::{self, Asker};
+use crate::flow::passkey::{self, Asker, NewPasskey};
 use crate::flow::person;
 use crate::flow::sign_in::{Proved, Sent, latest_code, normalize_sent_code, resend_from};
 use crate::identity::password_policy::{MAXIMUM_BYTES, MINIMUM};
@@ -401,8 +401,14 @@ async fn passkey_answer(Posted { state, visitor, flow, form, .. }: Posted) -> An
     let error = if form.get("credential").is_empty() {
         ErrorText::PasskeyNotMade
     } else {
-        let given = (form.get("credential"), visitor.device.as_str(), true);
-        match passkey::finish_making(&state.services, Asker::Flow(&flow.interaction), who, given).await? {
+        let new = NewPasskey {
+            response: form.get("credential"),
+            name: &visitor.device,
+            first_day: true,
+            live: None,
+            confirmed: None,
+        };
+        match passkey::keep_made(&state.services, Asker::Flow(&flow.interaction), who, new).await? {
             passkey::Made::Yes => return Ok(to(&flow, "/recovery-codes")),
             passkey::Made::AlreadyKnown => ErrorText::PasskeyAlreadyHere,
             passkey::Made::Expired | passkey::Made::Failed => ErrorText::PasskeyNotMade,

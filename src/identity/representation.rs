@@ -53,11 +53,13 @@ pub enum CannotAct {
     NotOpen,
     /// What the register said is too old to rest on.
     Stale,
+    /// The portal was registered anew: nobody acts for others there any more, or nobody for themself.
+    Portal,
 }
 
 impl CannotAct {
-    /// Every reason, in the order of [`may_act`].
-    pub const ALL: [Self; 7] = [
+    /// Every reason, in the order of [`may_act`]; the last is judged with the client at hand.
+    pub const ALL: [Self; 8] = [
         Self::Person,
         Self::IdentityLevel,
         Self::NotNamed,
@@ -65,6 +67,7 @@ impl CannotAct {
         Self::Suspended,
         Self::NotOpen,
         Self::Stale,
+        Self::Portal,
     ];
 
     /// The reason as audit rows and pages name it.
@@ -77,6 +80,7 @@ impl CannotAct {
             Self::Suspended => "organization_suspended",
             Self::NotOpen => "organization_not_open",
             Self::Stale => "register_answer_too_old",
+            Self::Portal => "representation_not_allowed",
         }
     }
 
@@ -170,7 +174,8 @@ mod tests {
             // An answer from the future is no answer: a clock was set.
             (Standing { as_of: NOW.plus(Duration::from_secs(61)), ..good() }, CannotAct::Stale),
         ];
-        let mut seen = Vec::new();
+        // The last is judged with the client at hand: `RepresentationPolicy::permits` has its own rows.
+        let mut seen = vec![CannotAct::Portal];
         for (standing, expected) in rows {
             assert_eq!(may_act(&standing, NOW, OLDEST), Err(expected), "{standing:?}");
             seen.push(expected);

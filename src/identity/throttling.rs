@@ -131,13 +131,14 @@ impl Rule {
     /// Codes sent to a new phone of an account, per phone and per person: as [`Rule::SEND`], counted apart.
     pub const CHANGE_SEND: Self = Self { scope: "change_send", ..Self::SEND };
 
-    /// Codes of notices tried without a session, per network.
+    /// Codes of notices tried without a session, per network. They have forty random bits and live two days; whole mobile
+    /// networks share an address, and nobody may shut another person's way to stop something.
     pub const NOTICE_CODE: Self = Self {
         scope: "notice_code:network",
-        free: 60,
+        free: 1_200,
         pauses: &[],
         forget: Forget::AfterFirst(Duration::from_hours(1)),
-        limit: Limit::PauseUntilForgotten(60),
+        limit: Limit::PauseUntilForgotten(1_200),
     };
 
     /// Accounts begun, per network. Many people share one address of a mobile network or a public desk.

@@ -28,6 +28,17 @@ pub enum RepresentationPolicy {
     Required,
 }
 
+impl RepresentationPolicy {
+    /// Whether a grant may be served under it: one that acts for an organization, or one of a person for themself.
+    pub const fn permits(self, acts_for_organization: bool) -> bool {
+        match self {
+            Self::Refused => !acts_for_organization,
+            Self::Allowed => true,
+            Self::Required => acts_for_organization,
+        }
+    }
+}
+
 /// What an authorization request asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RepresentationRequest {
@@ -135,6 +146,16 @@ mod tests {
 
     fn one(members: &str) -> String {
         format!(r#"[{{"type":"{TYPE}"{members}}}]"#)
+    }
+
+    #[test]
+    fn a_policy_permits_what_it_says() {
+        use RepresentationPolicy::{Allowed, Refused, Required};
+        let rows = [(Refused, true, false), (Allowed, true, true), (Required, false, true)];
+        for (policy, for_themself, for_an_organization) in rows {
+            assert_eq!(policy.permits(false), for_themself, "{policy:?}");
+            assert_eq!(policy.permits(true), for_an_organization, "{policy:?}");
+        }
     }
 
     #[test]

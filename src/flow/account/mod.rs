@@ -92,7 +92,7 @@ async fn refuses_removal(
     tx: &mut Tx,
     (live, way): (&LiveSession, Way),
 ) -> Outcome<Option<Change>> {
-    if !store::person::hold(tx, live.session.person_id).await? {
+    if !session::stands(services, tx, live).await? {
         return Ok(Some(Change::SignInAgain));
     }
     let ways = level::ways_in(tx, live.session.person_id).await?;

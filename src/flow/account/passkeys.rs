@@ -36,7 +36,13 @@ pub async fn finish_passkey(
     if confirmed.is_none() && store::passkey::count_active(&services.db, who).await? > 0 {
         return Ok(None);
     }
-    let new = NewPasskey { response, name: &live.session.device, first_day: false, confirmed: confirmed.as_ref() };
+    let new = NewPasskey {
+        response,
+        name: &live.session.device,
+        first_day: false,
+        live: Some(live),
+        confirmed: confirmed.as_ref(),
+    };
     passkey::keep_made(services, Asker::Session(live.session.id), who, new).await.map(|made| Some(Ok(made)))
 }
 

@@ -6,7 +6,7 @@ use super::super::{Fault, Outcome, Services, audit, level, passkey, person, sign
 use super::may_bind;
 use super::stop::{self, Confirmation, Purpose};
 use crate::audit::CredentialEvent;
-use crate::base::{PersonId, Secret, SessionId};
+use crate::base::{PersonId, Secret};
 use crate::crypto::PasswordError;
 use crate::identity::password_policy::{self, PasswordContext, PasswordRefusal};
 use crate::identity::{FullName, Rule};
@@ -51,7 +51,7 @@ pub async fn set_password(
     {
         return Ok(NewPassword::WrongCurrent { tries_left });
     }
-    write_password(services, who, password, Some((live.session.id, &confirmed))).await
+    write_password(services, who, password, Some((live, &confirmed))).await
 }
 
 /// Sets the first password of an account that is being made, right after its phone answered.
@@ -67,7 +67,7 @@ async fn write_password(
     services: &Services,
     who: PersonId,
     password: &Secret,
-    from: Option<(SessionId, &Confirmation)>,
+    from: Option<(&LiveSession, &Confirmation)>,
 ) -> Outcome<NewPassword> {
     let now = services.clock.now();
     let found = store::person::get(&services.db, who).await?;
@@ -90,15 +90,18 @@ async fn write_password(
         Err(error) => return Err(Fault::internal(error)),
     };
     let mut tx = services.db.begin().await?;
-    if let Some((_, confirmed)) = from
-        && !confirmed.spend(services, &mut tx).await?
-    {
-        return Ok(NewPassword::Stop);
+    if let Some((live, confirmed)) = from {
+        if !session::stands(services, &mut tx, live).await? {
+            return Ok(NewPassword::SignInAgain);
+        }
+        if !confirmed.spend(services, &mut tx).await? {
+            return Ok(NewPassword::Stop);
+        }
     }
     store::password::upsert(&mut tx, &store::password::Password { person_id: who, hash, changed_at: now }).await?;
     audit::append(&mut tx, audit::entry(services, CredentialEvent::PasswordSet).person(who)).await?;
     sign_in::forget_failures(services, &mut tx, who, &[&Rule::PASSWORD]).await?;
-    if let Some((keep, _)) = from {
+    if let Some(keep) = from.map(|(live, _)| live.session.id) {
         super::phone::cancel_of_others(services, &mut tx, who, Some(keep)).await?;
         session::end_all_in(services, &mut tx, (who, Some(keep)), "password_changed").await?;
     }

@@ -1,7 +1,7 @@
 //! Change of phone (C25): a code to the new number, a notice to the old one, and a day in which it can be cancelled.
 
 use super::super::outbox::{self, Notice, Posting, Way};
-use super::super::session::LiveSession;
+use super::super::session::{self, LiveSession};
 use super::super::{Fault, Outcome, Services, audit, create_account, level, passkey, person, throttle};
 use super::may_bind;
 use super::report;
@@ -196,7 +196,7 @@ pub async fn check_code(services: &Services, live: &LiveSession, typed: &Secret)
     if !confirmed.spend(services, &mut tx).await? {
         return Ok(Changed::Stop);
     }
-    if !store::person::hold(&mut tx, who).await? {
+    if !session::stands(services, &mut tx, live).await? {
         return Ok(Changed::SignInAgain);
     }
     let changed = begin(services, &mut tx, live, &phone).await?;
@@ -272,7 +272,7 @@ pub async fn confirm_now(services: &Services, live: &LiveSession) -> Outcome<Opt
     }
     let who = live.session.person_id;
     let mut tx = services.db.begin().await?;
-    if !store::person::hold(&mut tx, who).await? {
+    if !session::stands(services, &mut tx, live).await? {
         return Ok(None);
     }
     let waiting = store::phone_change::waiting(&mut tx, who).await?;
@@ -297,6 +297,8 @@ pub async fn cancel(services: &Services, live: &LiveSession) -> Outcome<bool> {
 
 /// Cancels a change that waits at the wish of another session than `keep`: it goes with the sessions that are ended.
 pub async fn cancel_of_others(services: &Services, tx: &mut Tx, who: PersonId, keep: Option<SessionId>) -> Outcome<()> {
+    // The person first, as freezing takes the rows.
+    store::person::hold(&mut *tx, who).await?;
     if store::phone_change::waiting(&mut *tx, who).await?.is_some_and(|change| Some(change.session_id) != keep) {
         cancel_in(services, tx, who).await?;
     }

@@ -1,7 +1,7 @@
 //! Printed codes.
 
 use super::super::outbox::Notice;
-use super::super::session::LiveSession;
+use super::super::session::{self, LiveSession};
 use super::super::{Outcome, Services, create_account, level, passkey};
 use super::may_bind;
 use super::stop::{self, Purpose};
@@ -37,6 +37,9 @@ pub async fn renew_recovery_codes(services: &Services, live: &LiveSession) -> Ou
         return Ok(NewCodes::Stop);
     };
     let mut tx = services.db.begin().await?;
+    if !session::stands(services, &mut tx, live).await? {
+        return Ok(NewCodes::SignInAgain);
+    }
     if !confirmed.spend(services, &mut tx).await? {
         return Ok(NewCodes::Stop);
     }

@@ -5,7 +5,7 @@ use super::super::session::{self, LiveSession};
 use super::super::{Fault, Outcome, Services, audit, person, throttle};
 use super::{freeze, phone};
 use crate::audit::{AccountEvent, Word};
-use crate::base::{AuditId, Digest, ErrorId, PersonId, RowId, Timestamp, sha256};
+use crate::base::{AuditId, Digest, ErrorId, PersonId, RowId, Timestamp};
 use crate::db::Tx;
 use crate::identity::{Admission, PersonalNumber, Rule};
 use crate::store;
@@ -43,6 +43,7 @@ pub async fn signed_in(
     let mut tx = services.db.begin().await?;
     if action == ReportAction::EndSessions {
         // In the order in which freezing takes the rows.
+        store::person::hold(&mut tx, who).await?;
         phone::cancel_in(services, &mut tx, who).await?;
         session::end_all_in(services, &mut tx, (who, Some(live.session.id)), "reported").await?;
     }
@@ -75,7 +76,7 @@ pub async fn signed_out(
     network: &str,
 ) -> Outcome<SignedOut> {
     // Counted for the caller's network only: nobody may shut another person's way to stop something.
-    let caller = sha256(network.as_bytes());
+    let caller = throttle::network_subject(services, network)?;
     match throttle::attempt(services, &Rule::NOTICE_CODE, &caller).await? {
         Admission::Go => {}
         Admission::PausedUntil(until) => return Ok(SignedOut::PausedUntil(until)),
@@ -91,6 +92,7 @@ pub async fn signed_out(
         return Ok(SignedOut::Wrong);
     }
     if action == ReportAction::EndSessions {
+        store::person::hold(&mut tx, owner).await?;
         phone::cancel_in(services, &mut tx, owner).await?;
         session::end_all_in(services, &mut tx, (owner, None), "reported").await?;
     }

@@ -1,7 +1,7 @@
 //! The authenticator app: its secret waits in the cache until its first code came back, then it counts.
 
 use super::super::outbox::Notice;
-use super::super::session::LiveSession;
+use super::super::session::{self, LiveSession};
 use super::super::{Fault, Outcome, Services, audit, level, passkey, person};
 use super::stop::{self, Purpose};
 use super::{Change, may_bind, refuses_removal};
@@ -124,7 +124,7 @@ pub async fn finish(services: &Services, live: &LiveSession, typed: &str) -> Out
     };
     let mut tx = services.db.begin().await?;
     // One after the other: a second app of a parallel request would see the first.
-    if !store::person::hold(&mut tx, who).await? {
+    if !session::stands(services, &mut tx, live).await? {
         return Ok(Step::SignInAgain);
     }
     if level::ways_in(&mut tx, who).await?.totp {

@@ -5,7 +5,7 @@ use super::super::problem::{Answer, Problem};
 use super::flow::{At, Flow, Posted};
 use super::proofs::{on_shared_device, proved};
 use crate::flow::interaction;
-use crate::flow::passkey::Asker;
+use crate::flow::passkey::{Asker, NewPasskey};
 use crate::flow::session::LiveSession;
 use crate::flow::steps::Step;
 use crate::flow::{authorize, passkey};
@@ -115,11 +115,15 @@ pub(super) async fn offer_answer(Posted { state, visitor, mut flow, form, .. }: 
         if crate::flow::account::may_add_passkey(&live, services.clock.now()).is_err() {
             return Err(Problem::new(ProblemReason::NotAllowed, "passkey_not_allowed"));
         }
-        let given = (form.get("credential"), visitor.device.as_str(), false);
+        let new = NewPasskey {
+            response: form.get("credential"),
+            name: &visitor.device,
+            first_day: false,
+            live: Some(&live),
+            confirmed: None,
+        };
         let error =
-            match passkey::finish_making(services, Asker::Flow(&flow.interaction), live.session.person_id, given)
-                .await?
-            {
+            match passkey::keep_made(services, Asker::Flow(&flow.interaction), live.session.person_id, new).await? {
                 passkey::Made::Yes => None,
                 passkey::Made::AlreadyKnown => Some(ErrorText::PasskeyAlreadyHere),
                 passkey::Made::Expired | passkey::Made::Failed => Some(ErrorText::PasskeyNotMade),
