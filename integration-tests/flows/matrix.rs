@@ -53,10 +53,9 @@ impl State {
             (Self::ClientDisabled, _) => Refused,
             (Self::ScopeRemoved, GrantType::ClientCredentials) => Refused,
             (_, GrantType::ClientCredentials) => Served,
-            (Self::AgreementEnded, GrantType::AuthorizationCode | GrantType::RefreshToken) => Less,
-            (Self::ScopeRemoved, GrantType::AuthorizationCode | GrantType::RefreshToken) => Less,
+            (Self::AgreementEnded | Self::ScopeRemoved, _) => Less,
             // Nobody asked for offline_access here, so a sign-out ends the family too.
-            (_, GrantType::AuthorizationCode | GrantType::RefreshToken) => Refused,
+            _ => Refused,
         }
     }
 
@@ -169,6 +168,9 @@ impl Held {
             GrantType::RefreshToken => portal.refresh(house, &self.tokens["refresh_token"], None).await,
             GrantType::ClientCredentials => {
                 portal.call(house, "/token", &[("grant_type", "client_credentials"), ("scope", "report")]).await
+            }
+            GrantType::DeviceCode | GrantType::Ciba | GrantType::TokenExchange => {
+                unreachable!("{grant:?} is not served")
             }
         }
     }

@@ -267,6 +267,8 @@ async fn authorize(State(floor): Shared, headers: HeaderMap, RawQuery(query): Ra
         ended_at: None,
         ended_reason: None,
         organization_id: None,
+        origin: store::grant::GrantOrigin::Code,
+        terms: dinhdanh::protocol::GrantTerms::default(),
     };
     store::grant::insert(&mut tx, &grant).await.unwrap();
     floor.append(&mut tx, GrantEvent::Issued { acr: grant.acr.clone(), scope: grant.scope.clone() }, &grant).await;

@@ -358,6 +358,8 @@ async fn add_grants(tx: &mut Tx, session: &store::session::Session) -> Vec<Strin
             ended_at: None,
             ended_reason: None,
             organization_id: None,
+            origin: store::grant::GrantOrigin::Code,
+            terms: dinhdanh::protocol::GrantTerms::default(),
         };
         store::grant::insert(tx, &grant).await.unwrap();
         codes.push(code);

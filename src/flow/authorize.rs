@@ -17,7 +17,7 @@ use crate::identity::{
 use crate::protocol::authorize::{self as rules, AuthorizeRequest, Prompt, Refusal};
 use crate::protocol::client::GrantType;
 use crate::protocol::response::AuthorizeResponse;
-use crate::protocol::{Error, ErrorCode, Parameters, ShowReason, scope};
+use crate::protocol::{Error, ErrorCode, GrantTerms, Parameters, ShowReason, scope};
 use crate::store;
 use crate::store::organization::Representation;
 use crate::store::session::ClientSession;
@@ -592,6 +592,8 @@ async fn finish(
         ended_at: None,
         ended_reason: None,
         organization_id: acting.as_ref().map(|held| held.organization_id),
+        origin: store::grant::GrantOrigin::Code,
+        terms: GrantTerms::default(),
     };
     store::grant::insert(&mut tx, &grant).await?;
     let event = GrantEvent::Issued { acr, scope: grant.scope.clone() };

@@ -1,5 +1,6 @@
 //! Client authentication at the token, introspection and revocation endpoints: one door, one check.
 
+use super::caller::Caller;
 use super::clients::{self, KnownClient};
 use super::{Outcome, Services};
 use crate::base::sha256;
@@ -14,10 +15,10 @@ use std::time::Duration;
 /// The authenticated client, or the one error that every failure gives.
 pub async fn authenticate(
     services: &Services,
-    authorization: Option<&str>,
+    caller: &Caller,
     parameters: &Parameters,
 ) -> Outcome<Result<Arc<KnownClient>, Error>> {
-    let presented = match Presented::parse(authorization, parameters) {
+    let presented = match Presented::parse(caller.authorization.as_deref(), parameters) {
         Ok(presented) => presented,
         Err(error) => return Ok(Err(error)),
     };

@@ -63,10 +63,15 @@ pub async fn add(registering: &Registering<'_>, json: &str, new: NewClient) -> O
         Err(error) => return Ok(Err(error)),
     };
     let client_secret = match metadata.token_endpoint_auth_method {
-        AuthenticationMethod::ClientSecretBasic | AuthenticationMethod::ClientSecretPost => {
+        AuthenticationMethod::ClientSecretBasic
+        | AuthenticationMethod::ClientSecretPost
+        | AuthenticationMethod::ClientSecretJwt => {
             Some(new.secret.unwrap_or_else(|| Secret::new(random_token(registering.entropy))))
         }
-        AuthenticationMethod::PrivateKeyJwt | AuthenticationMethod::None => None,
+        AuthenticationMethod::PrivateKeyJwt
+        | AuthenticationMethod::TlsClientAuth
+        | AuthenticationMethod::SelfSignedTlsClientAuth
+        | AuthenticationMethod::None => None,
     };
     let row = store::client::Client {
         client_id: client_id.clone(),

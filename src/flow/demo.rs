@@ -1,6 +1,7 @@
 //! What `demo` adds: test people with accounts, test clients, self-checks, and the story of a sign-in.
 //! Everything made here is marked, and `serve` refuses to start beside it.
 
+use super::caller::Caller;
 use super::client_registration::{self, NewClient, Registering};
 use super::interaction::{self, Target};
 use super::{Fault, Outcome, Services, authorize, create_account, organizations, person, session, sign_in, token};
@@ -233,8 +234,9 @@ async fn finish_check(
         ])
         .finish();
     let parameters = Parameters::parse(&body).map_err(Fault::internal)?;
-    let tokens =
-        token::respond(services, None, &parameters).await?.map_err(|e| Fault::Internal(e.reason.to_owned()))?;
+    let tokens = token::respond(services, &Caller::default(), &parameters)
+        .await?
+        .map_err(|e| Fault::Internal(e.reason.to_owned()))?;
     let id_token = tokens.get("id_token").and_then(Value::as_str).unwrap_or_default();
     verify(services, id_token, TokenKind::IdToken)
         .map(|_| ())

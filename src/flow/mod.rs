@@ -4,6 +4,7 @@ pub mod account;
 mod audit;
 pub mod authorize;
 pub mod bearer_token;
+pub mod caller;
 pub mod changes;
 pub mod client_authentication;
 pub mod client_registration;

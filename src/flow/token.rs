@@ -1,6 +1,7 @@
 //! The token endpoint: codes and refresh generations are consumed by one conditional update, tokens are made after
 //! the commit that allows them.
 
+use super::caller::Caller;
 use super::clients::KnownClient;
 use super::representation::{self, Stated};
 use super::{Fault, Outcome, Services, audit, client_authentication, disclosure, keys, organizations};
@@ -23,12 +24,8 @@ use crate::store::refresh_token::RefreshConsumption;
 use serde_json::{Map, Value, json};
 
 /// Answers a token request with the JSON of RFC 6749 5.1, or its error.
-pub async fn respond(
-    services: &Services,
-    authorization: Option<&str>,
-    parameters: &Parameters,
-) -> Outcome<Result<Value, Error>> {
-    let known = match client_authentication::authenticate(services, authorization, parameters).await? {
+pub async fn respond(services: &Services, caller: &Caller, parameters: &Parameters) -> Outcome<Result<Value, Error>> {
+    let known = match client_authentication::authenticate(services, caller, parameters).await? {
         Ok(known) => known,
         Err(error) => return Ok(Err(error)),
     };
@@ -310,6 +307,8 @@ async fn tokens(
         grant: Some(grant.id),
         authentication: Some(authentication.clone()),
         authorization_details: stated.details().cloned(),
+        confirmation: None,
+        actor: None,
     };
     let access_token =
         sign(services, client.access_token_algorithm().as_str(), TokenKind::AccessToken, access.claims())?;
@@ -378,6 +377,8 @@ fn client_credentials(
         grant: None,
         authentication: None,
         authorization_details: None,
+        confirmation: None,
+        actor: None,
     };
     let token = sign(services, client.access_token_algorithm().as_str(), TokenKind::AccessToken, access.claims())?;
     Ok(Ok(Value::Object(bearer(&token, seconds_between(now, access.expires_at), &access.scope))))

@@ -65,6 +65,8 @@ mod tests {
             grant: None,
             authentication: None,
             authorization_details: None,
+            confirmation: None,
+            actor: None,
         })
     }
 

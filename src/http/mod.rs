@@ -2,6 +2,7 @@
 
 mod account;
 mod assets;
+mod caller;
 mod cookies;
 mod create;
 mod cross_origin;

@@ -5,12 +5,13 @@ use super::visitor::Visitor;
 use super::{AppState, cookies, signin, signout};
 use crate::flow::authorize::{self, Arrival, Begin};
 use crate::flow::bearer_token::{self, UserinfoAnswer};
+use crate::flow::caller::Caller;
 use crate::flow::{Fault, client_authentication, token};
 use crate::protocol::{Error, ErrorCode, Parameters, ShowReason, bearer};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
@@ -57,10 +58,6 @@ pub fn is_form(headers: &HeaderMap) -> bool {
         .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"))
 }
 
-fn authorization(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("\u{0}"))
-}
-
 /// Reads the parameters of a request that clients post.
 fn client_parameters(headers: &HeaderMap, body: &Bytes) -> Result<Parameters, Error> {
     if !is_form(headers) {
@@ -76,12 +73,12 @@ fn client_parameters(headers: &HeaderMap, body: &Bytes) -> Result<Parameters, Er
     Parameters::parse(body).map_err(|error| Error::new(ErrorCode::InvalidRequest, error.as_str(), error.description()))
 }
 
-async fn token_endpoint(State(state): State<AppState>, headers: HeaderMap, body: Bytes) -> Response {
+async fn token_endpoint(State(state): State<AppState>, caller: Caller, headers: HeaderMap, body: Bytes) -> Response {
     let parameters = match client_parameters(&headers, &body) {
         Ok(parameters) => parameters,
         Err(error) => return oauth_error(&error, &headers),
     };
-    let outcome = token::respond(&state.services, authorization(&headers), &parameters).await;
+    let outcome = token::respond(&state.services, &caller, &parameters).await;
     let known = ["authorization_code", "refresh_token", "client_credentials"];
     let sent = parameters.get("grant_type").unwrap_or_default();
     let grant_type = known.into_iter().find(|name| *name == sent).unwrap_or("other");
@@ -95,21 +92,21 @@ async fn token_endpoint(State(state): State<AppState>, headers: HeaderMap, body:
     }
 }
 
-async fn introspect(State(state): State<AppState>, headers: HeaderMap, body: Bytes) -> Response {
-    about_token(&state, &headers, &body, true).await
+async fn introspect(State(state): State<AppState>, caller: Caller, headers: HeaderMap, body: Bytes) -> Response {
+    about_token(&state, &caller, (&headers, &body), true).await
 }
 
-async fn revoke(State(state): State<AppState>, headers: HeaderMap, body: Bytes) -> Response {
-    about_token(&state, &headers, &body, false).await
+async fn revoke(State(state): State<AppState>, caller: Caller, headers: HeaderMap, body: Bytes) -> Response {
+    about_token(&state, &caller, (&headers, &body), false).await
 }
 
-async fn about_token(state: &AppState, headers: &HeaderMap, body: &Bytes, ask: bool) -> Response {
+async fn about_token(state: &AppState, caller: &Caller, (headers, body): (&HeaderMap, &Bytes), ask: bool) -> Response {
     let parameters = match client_parameters(headers, body) {
         Ok(parameters) => parameters,
         Err(error) => return oauth_error(&error, headers),
     };
     let services = &state.services;
-    let known = match client_authentication::authenticate(services, authorization(headers), &parameters).await {
+    let known = match client_authentication::authenticate(services, caller, &parameters).await {
         Ok(Ok(known)) => known,
         Ok(Err(error)) => return oauth_error(&error, headers),
         Err(fault) => return oauth_fault(&fault),
@@ -129,9 +126,8 @@ async fn about_token(state: &AppState, headers: &HeaderMap, body: &Bytes, ask: b
     outcome.unwrap_or_else(|fault| oauth_fault(&fault))
 }
 
-async fn userinfo(State(state): State<AppState>, method: Method, headers: HeaderMap) -> Response {
-    drop(method);
-    let presented = match bearer::token(authorization(&headers)) {
+async fn userinfo(State(state): State<AppState>, caller: Caller) -> Response {
+    let presented = match bearer::token(caller.authorization.as_deref()) {
         Ok(token) => token,
         Err(error) => return bearer_error(error.as_ref()),
     };

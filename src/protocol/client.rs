@@ -8,8 +8,10 @@ use crate::base::{Digest, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+mod doors;
 mod registration;
 
+pub use doors::Doors;
 pub use registration::{RegistrationPolicy, check_client_id};
 
 /// RFC 7591 2, with the grants that exist here; `password` and `implicit` never will (H5).
@@ -22,16 +24,46 @@ pub enum GrantType {
     RefreshToken,
     /// RFC 6749 4.4.
     ClientCredentials,
+    /// RFC 8628 3.4.
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
+    DeviceCode,
+    /// OpenID Connect Client-Initiated Backchannel Authentication 10.1.
+    #[serde(rename = "urn:openid:params:grant-type:ciba")]
+    Ciba,
+    /// RFC 8693 2.1.
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:token-exchange")]
+    TokenExchange,
 }
 
 impl GrantType {
+    /// Every grant there is.
+    pub const ALL: [Self; 6] = [
+        Self::AuthorizationCode,
+        Self::RefreshToken,
+        Self::ClientCredentials,
+        Self::DeviceCode,
+        Self::Ciba,
+        Self::TokenExchange,
+    ];
+
     /// The name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AuthorizationCode => "authorization_code",
             Self::RefreshToken => "refresh_token",
             Self::ClientCredentials => "client_credentials",
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+            Self::Ciba => "urn:openid:params:grant-type:ciba",
+            Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
         }
+    }
+
+    /// Those that this version serves.
+    pub const SERVED: &[Self] = &[Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials];
+
+    /// Whether a person signs in for it.
+    pub const fn signs_in(self) -> bool {
+        matches!(self, Self::AuthorizationCode | Self::DeviceCode | Self::Ciba)
     }
 }
 
@@ -53,13 +85,30 @@ pub enum AuthenticationMethod {
     ClientSecretPost,
     /// A signed assertion: the preferred way.
     PrivateKeyJwt,
+    /// An assertion with a MAC keyed by the secret.
+    ClientSecretJwt,
+    /// A certificate by an authority that is trusted, with the registered name (RFC 8705 2.1).
+    TlsClientAuth,
+    /// A certificate whose key is registered (RFC 8705 2.2).
+    SelfSignedTlsClientAuth,
     /// A public client: nothing to prove itself with.
     None,
 }
 
 impl AuthenticationMethod {
     /// Every method, the preferred one first.
-    pub const ALL: [Self; 4] = [Self::PrivateKeyJwt, Self::ClientSecretBasic, Self::ClientSecretPost, Self::None];
+    pub const ALL: [Self; 7] = [
+        Self::PrivateKeyJwt,
+        Self::TlsClientAuth,
+        Self::SelfSignedTlsClientAuth,
+        Self::ClientSecretJwt,
+        Self::ClientSecretBasic,
+        Self::ClientSecretPost,
+        Self::None,
+    ];
+
+    /// Those that this version serves.
+    pub const SERVED: &[Self] = &[Self::PrivateKeyJwt, Self::ClientSecretBasic, Self::ClientSecretPost, Self::None];
 
     /// The name on the wire.
     pub const fn as_str(self) -> &'static str {
@@ -67,6 +116,9 @@ impl AuthenticationMethod {
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
             Self::PrivateKeyJwt => "private_key_jwt",
+            Self::ClientSecretJwt => "client_secret_jwt",
+            Self::TlsClientAuth => "tls_client_auth",
+            Self::SelfSignedTlsClientAuth => "self_signed_tls_client_auth",
             Self::None => "none",
         }
     }
@@ -88,6 +140,37 @@ pub enum ApplicationType {
 pub enum SubjectType {
     /// Another subject for each sector.
     Pairwise,
+}
+
+/// A profile whose rules a client is held to, all of them and nothing beside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Profile {
+    /// FAPI 2.0 Security Profile.
+    Fapi2Security,
+    /// FAPI 2.0 Message Signing: the security profile with signed requests, answers and introspection.
+    Fapi2MessageSigning,
+}
+
+/// The form of access tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccessTokenFormat {
+    /// RFC 9068.
+    #[default]
+    Jwt,
+    /// Readable here only: resource servers ask at introspection.
+    Opaque,
+}
+
+/// CIBA 5: how a client hears that the person has answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryMode {
+    /// It asks.
+    Poll,
+    /// It is told, and then asks.
+    Ping,
 }
 
 /// On what ground data is sent (Law 91/2025; Decree 13/2023 art. 13, 17).
@@ -188,6 +271,9 @@ pub struct ClientMetadata {
     pub representation: RepresentationPolicy,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub audience: Vec<String>,
+    /// What the doors beyond sign-in by code take.
+    #[serde(flatten)]
+    pub doors: Box<Doors>,
 }
 
 impl Default for ClientMetadata {
@@ -228,6 +314,7 @@ impl Default for ClientMetadata {
             sharing: None,
             representation: RepresentationPolicy::Refused,
             audience: Vec::new(),
+            doors: Box::default(),
         }
     }
 }

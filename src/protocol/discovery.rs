@@ -76,8 +76,9 @@ impl Capabilities {
 pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
     let algorithms: Vec<&str> = capabilities.signing_algorithms.iter().map(|a| a.as_str()).collect();
     let assertion_algorithms: Vec<&str> = SigningAlgorithm::ALL.iter().map(|a| a.as_str()).collect();
-    let methods = AuthenticationMethod::ALL.map(AuthenticationMethod::as_str);
+    let methods: Vec<&str> = AuthenticationMethod::SERVED.iter().map(|method| method.as_str()).collect();
     let confidential: Vec<&str> = methods.iter().copied().filter(|method| *method != "none").collect();
+    let grants: Vec<&str> = GrantType::SERVED.iter().map(|grant| grant.as_str()).collect();
     let claims: Vec<&str> = [
         "sub",
         "iss",
@@ -106,7 +107,7 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "jwks_uri": endpoints.url(path::JWKS),
         "response_types_supported": ["code"],
         "response_modes_supported": ResponseMode::ALL.map(ResponseMode::as_str),
-        "grant_types_supported": [GrantType::AuthorizationCode.as_str(), GrantType::RefreshToken.as_str(), GrantType::ClientCredentials.as_str()],
+        "grant_types_supported": grants,
         "code_challenge_methods_supported": ["S256"],
         "subject_types_supported": ["pairwise"],
         "scopes_supported": scope::PERSON_SCOPES,

@@ -2,7 +2,7 @@
 
 use super::jws;
 use super::scope::{ClaimName, ScopeSet};
-use super::{Error, SigningAlgorithm, bearer};
+use super::{Confirmation, Error, SigningAlgorithm, bearer};
 use crate::base::{GrantId, Timestamp};
 use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use base64::Engine;
@@ -174,6 +174,10 @@ pub struct AccessToken {
     pub authentication: Option<Authentication>,
     /// For whom the person acts (RFC 9396), if not for themself.
     pub authorization_details: Option<Value>,
+    /// The key that must come with it; `None`: whoever holds it may use it.
+    pub confirmation: Option<Confirmation>,
+    /// RFC 8693 4.1: the agency that acts with it, and for which one that acted before.
+    pub actor: Option<Value>,
 }
 
 impl AccessToken {
@@ -193,6 +197,8 @@ impl AccessToken {
             put_authentication(&mut claims, authentication);
         }
         put_details(&mut claims, self.authorization_details.as_ref());
+        claims.extend(self.confirmation.as_ref().map(|cnf| ("cnf".to_owned(), json!(cnf))));
+        claims.extend(self.actor.as_ref().map(|actor| ("act".to_owned(), actor.clone())));
         claims
     }
 
@@ -233,6 +239,11 @@ impl AccessToken {
             None => None,
             Some(grant) => Some(grant.as_str()?.parse().ok()?),
         };
+        // A binding that does not read is a token that nobody may use, never one that everybody may.
+        let confirmation = match claims.get("cnf") {
+            None => None,
+            Some(cnf) => Some(Confirmation::deserialize(cnf).ok()?),
+        };
         Some(Self {
             issuer: text("iss")?,
             audience: read_audience(claims.get("aud")?)?,
@@ -245,6 +256,8 @@ impl AccessToken {
             grant,
             authentication,
             authorization_details: claims.get("authorization_details").cloned(),
+            confirmation,
+            actor: claims.get("act").cloned(),
         })
     }
 

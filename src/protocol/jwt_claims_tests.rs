@@ -50,6 +50,8 @@ fn access_token() -> AccessToken {
         grant: Some("0192f0c1-7d2e-7c3a-9b1e-0a1b2c3d4e5f".parse().unwrap()),
         authentication: Some(Authentication::sample()),
         authorization_details: Some(json!([{ "type": "urn:dinhdanh:representation" }])),
+        confirmation: None,
+        actor: None,
     }
 }
 

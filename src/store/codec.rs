@@ -6,6 +6,7 @@ use crate::identity::{
     AuthenticationLevel, ExchangeEvidence, Gender, IdentityLevel, OrganizationAccount, OrganizationCode,
     OrganizationKind, OrganizationStatus, PersonStatus, RegisterState, RepresentationRole,
 };
+use crate::protocol::GrantTerms;
 
 text_codec!(PersonStatus, |value: &PersonStatus| value.as_str(), |word: &str| word.parse().ok());
 text_codec!(RegisterState, |value: &RegisterState| value.as_str(), |word: &str| word.parse().ok());
@@ -34,7 +35,7 @@ macro_rules! json_codec {
         );
     )*};
 }
-json_codec!(ExchangeEvidence, Event);
+json_codec!(ExchangeEvidence, Event, GrantTerms);
 
 /// Lists read with `#[sqlx(try_from = "Json<Vec<…>>")]`.
 impl<T> From<Json<Vec<T>>> for Vec<T> {

@@ -2,9 +2,11 @@
 
 use super::client::ClientStatus;
 use super::spent::SpentKind;
+use super::words;
 use crate::base::{AgreementId, Digest, GrantId, OrganizationId, PersonId, SessionId, Timestamp};
 use crate::db::{Error, Json, Source, Tx};
 use crate::identity::{AuthenticationLevel, IdentityLevel, Method, PersonStatus};
+use crate::protocol::GrantTerms;
 use uuid::Uuid;
 
 /// A grant. It is alive until `ended_at` or `expires_at`; whoever honours a token of it asks both.
@@ -72,6 +74,22 @@ pub struct Grant {
     pub ended_reason: Option<String>,
     /// For whom the person acts; `None`: for themself.
     pub organization_id: Option<OrganizationId>,
+    /// By which door it came: what stands in `code_digest` opens no other (B2).
+    pub origin: GrantOrigin,
+    /// What it carries beyond its scope.
+    pub terms: GrantTerms,
+}
+
+words! {
+    /// How a grant came to be.
+    GrantOrigin {
+        /// By an authorization code (RFC 6749 4.1).
+        Code = "code",
+        /// On another device (RFC 8628).
+        Device = "device",
+        /// Asked for by the client, away from any browser (CIBA).
+        Ciba = "ciba",
+    }
 }
 
 impl Grant {
@@ -168,7 +186,11 @@ macro_rules! columns {
             $table,
             "resource, ",
             $table,
-            "organization_id"
+            "organization_id, ",
+            $table,
+            "origin, ",
+            $table,
+            "terms"
         )
     };
 }
@@ -182,7 +204,7 @@ pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<(), Error> {
         "INSERT INTO authorization_grant (",
         columns!(),
         ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-                   $22, $23, $24, $25, $26, $27, $28, $29)"
+                   $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)"
     ))
     .bind(grant.id)
     .bind(&grant.client_id)
@@ -213,6 +235,8 @@ pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<(), Error> {
     .bind(&grant.ended_reason)
     .bind(Json(&grant.resource))
     .bind(grant.organization_id)
+    .bind(grant.origin)
+    .bind(&grant.terms)
     .execute()
     .await
     .map(|_| ())

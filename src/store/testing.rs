@@ -136,6 +136,8 @@ pub fn grant(session: &Session, client_id: &str, code: &str) -> Grant {
         ended_at: None,
         ended_reason: None,
         organization_id: None,
+        origin: crate::store::grant::GrantOrigin::Code,
+        terms: crate::protocol::GrantTerms::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rules of registration.
 
-use super::{ApplicationType, AuthenticationMethod, ClientMetadata, GrantType, Sharing};
+use super::{ApplicationType, AuthenticationMethod, ClientMetadata, Doors, GrantType, Sharing};
 use crate::protocol::scope::{self, ScopeSet};
 use crate::protocol::strict_json::{self, Limits};
 use crate::protocol::{Error, ErrorCode, uri};
@@ -22,8 +22,14 @@ const MEMBERS: &[(&str, &str)] = &[
     ("client_name", "a text"),
     ("client_name#vi", "a text"),
     ("client_name#en", "a text"),
-    ("token_endpoint_auth_method", "private_key_jwt, client_secret_basic, client_secret_post or none"),
-    ("grant_types", "a list of authorization_code, refresh_token, client_credentials"),
+    (
+        "token_endpoint_auth_method",
+        "private_key_jwt, tls_client_auth, self_signed_tls_client_auth, client_secret_jwt, client_secret_basic, client_secret_post or none",
+    ),
+    (
+        "grant_types",
+        "a list of authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code, urn:openid:params:grant-type:ciba, urn:ietf:params:oauth:grant-type:token-exchange",
+    ),
     ("response_types", "the list [code]"),
     ("scope", "scopes parted by spaces"),
     ("jwks", "a JWK set"),
@@ -52,6 +58,42 @@ const MEMBERS: &[(&str, &str)] = &[
     ("sharing", "an object with claims, purpose {vi, en}, legal_basis, basis_kind (consent or law) and term_days"),
     ("representation", "refused, allowed or required"),
     ("audience", "a list of resource identifiers"),
+    ("profile", "fapi2_security or fapi2_message_signing"),
+    ("ciba_profile", "true or false"),
+    ("require_pushed_authorization_requests", "true or false"),
+    ("require_signed_request_object", "true or false"),
+    ("request_object_signing_alg", "ES256, RS256, PS256 or EdDSA"),
+    ("request_object_encryption_alg", "RSA-OAEP-256, ECDH-ES or ECDH-ES+A256KW"),
+    ("request_object_encryption_enc", "A128GCM, A256GCM or A128CBC-HS256"),
+    ("request_uris", "a list of https addresses"),
+    ("authorization_signed_response_alg", "ES256, RS256, PS256 or EdDSA"),
+    ("authorization_encrypted_response_alg", "RSA-OAEP-256, ECDH-ES or ECDH-ES+A256KW"),
+    ("authorization_encrypted_response_enc", "A128GCM, A256GCM or A128CBC-HS256"),
+    ("id_token_encrypted_response_alg", "RSA-OAEP-256, ECDH-ES or ECDH-ES+A256KW"),
+    ("id_token_encrypted_response_enc", "A128GCM, A256GCM or A128CBC-HS256"),
+    ("userinfo_encrypted_response_alg", "RSA-OAEP-256, ECDH-ES or ECDH-ES+A256KW"),
+    ("userinfo_encrypted_response_enc", "A128GCM, A256GCM or A128CBC-HS256"),
+    ("introspection_signed_response_alg", "ES256, RS256, PS256 or EdDSA"),
+    ("introspection_encrypted_response_alg", "RSA-OAEP-256, ECDH-ES or ECDH-ES+A256KW"),
+    ("introspection_encrypted_response_enc", "A128GCM, A256GCM or A128CBC-HS256"),
+    ("access_token_format", "jwt or opaque"),
+    ("dpop_bound_access_tokens", "true or false"),
+    ("tls_client_certificate_bound_access_tokens", "true or false"),
+    ("tls_client_auth_subject_dn", "a distinguished name (RFC 4514)"),
+    ("tls_client_auth_san_dns", "a host name"),
+    ("tls_client_auth_san_uri", "a URI"),
+    ("tls_client_auth_san_ip", "an IP address"),
+    ("tls_client_auth_san_email", "an e-mail address"),
+    ("backchannel_token_delivery_mode", "poll or ping"),
+    ("backchannel_client_notification_endpoint", "an https address"),
+    ("backchannel_authentication_request_signing_alg", "ES256, RS256, PS256 or EdDSA"),
+    ("backchannel_user_code_parameter", "true or false"),
+    ("frontchannel_logout_uri", "an https address"),
+    ("frontchannel_logout_session_required", "true or false"),
+    ("initiate_login_uri", "an https address"),
+    ("authorization_details_types", "a list of urn:dinhdanh:representation"),
+    ("software_id", "a text"),
+    ("software_version", "a text"),
 ];
 
 const SHARING_MEMBERS: &[&str] = &["claims", "purpose", "legal_basis", "basis_kind", "term_days"];
@@ -65,8 +107,20 @@ const MAX_TERM_DAYS: u32 = 3_650;
 
 type Rule = fn(&ClientMetadata, RegistrationPolicy) -> Result<(), Error>;
 
-const RULES: &[Rule] =
-    &[names, grants, redirect_uris, public_clients, keys, levels, acr_values, scopes, web_addresses, audience, sharing];
+const RULES: &[Rule] = &[
+    served,
+    names,
+    grants,
+    redirect_uris,
+    public_clients,
+    keys,
+    levels,
+    acr_values,
+    scopes,
+    web_addresses,
+    audience,
+    sharing,
+];
 
 fn invalid(reason: &'static str, description: impl Into<Cow<'static, str>>) -> Error {
     Error { code: ErrorCode::InvalidClientMetadata, reason, description: description.into() }
@@ -134,6 +188,16 @@ pub(super) fn validate(mut metadata: ClientMetadata, policy: RegistrationPolicy)
     }
     RULES.iter().try_for_each(|rule| rule(&metadata, policy))?;
     Ok(metadata)
+}
+
+/// What this version does not serve is refused, never kept and left out.
+fn served(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
+    let method = AuthenticationMethod::SERVED.contains(&metadata.token_endpoint_auth_method);
+    let grants = metadata.grant_types.iter().all(|grant| GrantType::SERVED.contains(grant));
+    if !method || !grants || *metadata.doors != Doors::default() {
+        return Err(invalid("not_served", "The metadata asks for something that this version does not serve."));
+    }
+    Ok(())
 }
 
 fn names(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
