@@ -9,6 +9,10 @@ use serde::Deserialize;
 pub struct Tokens {
     /// Authorization code.
     pub code_seconds: Seconds,
+    /// Pushed authorization request, from the push to the browser's arrival.
+    pub pushed_request_seconds: Seconds,
+    /// DPoP proofs must carry a nonce of ours (RFC 9449 8).
+    pub require_dpop_nonce: bool,
     /// Access token.
     pub access_token_seconds: Seconds,
     /// ID token.

@@ -6,7 +6,7 @@ use super::interaction::{self, AccountNeed, Begun, ConsentAnswer, Interaction, T
 use super::representation::{self, ForWhom};
 use super::session::{self, LiveSession};
 use super::steps::{self, Situation, Step};
-use super::{Fault, Outcome, Services, audit, level, subject};
+use super::{Fault, Outcome, Services, audit, authorization_request, level, subject};
 use crate::audit::{GrantEvent, OrganizationEvent, Word};
 use crate::base::{DisclosureId, GrantId, PersonId, RowId, Secret, random_token, sha256};
 use crate::crypto::Expect;
@@ -17,7 +17,7 @@ use crate::identity::{
 use crate::protocol::authorize::{self as rules, AuthorizeRequest, Prompt, Refusal};
 use crate::protocol::client::GrantType;
 use crate::protocol::response::AuthorizeResponse;
-use crate::protocol::{Error, ErrorCode, GrantTerms, Parameters, ShowReason, scope};
+use crate::protocol::{Confirmation, Error, ErrorCode, GrantTerms, Parameters, ShowReason, scope};
 use crate::store;
 use crate::store::organization::Representation;
 use crate::store::session::ClientSession;
@@ -71,14 +71,17 @@ pub async fn begin(services: &Services, input: &[u8], arrival: Arrival<'_>) -> O
         Some(client_id) => clients::find(services, client_id).await?,
         None => None,
     };
+    let Some(known) = known else {
+        let missing = !parameters.is_present("client_id");
+        return Ok(Begin::Show(if missing { ShowReason::MissingClientId } else { ShowReason::UnknownClient }));
+    };
     let capabilities = super::metadata::capabilities(services);
-    let request = match rules::check(&parameters, known.as_deref().map(|known| &known.client), &capabilities) {
-        Ok(request) => request,
+    let found = authorization_request::find(services, &known, parameters).await?;
+    let judged = found.and_then(|found| Ok((rules::check(found.asked(), Some(&known.client), &capabilities)?, found.pushed)));
+    let (request, pushed) = match judged {
+        Ok(judged) => judged,
         Err(Refusal::Show(reason)) => return Ok(Begin::Show(reason)),
         Err(Refusal::Redirect(answer)) => return Ok(Begin::Answer(answer)),
-    };
-    let Some(known) = known else {
-        return Ok(Begin::Show(ShowReason::UnknownClient));
     };
     if level::is_out_of_reach(&level::demand(services, &request, &known.client)) {
         return Ok(Begin::Answer(Box::new(request.refuse(Error::UNMET_AUTHENTICATION_REQUIREMENTS))));
@@ -90,6 +93,7 @@ pub async fn begin(services: &Services, input: &[u8], arrival: Arrival<'_>) -> O
     let silent = request.prompts(Prompt::None);
     let mut begun = interaction::begin(services, Target::Portal(Box::new(request.clone())));
     begun.interaction.expected = expected;
+    begun.interaction.pushed = pushed;
     if arrival.posted && !silent {
         interaction::save(services, &begun.interaction).await?;
         return Ok(Begin::Interact(Box::new(begun)));
@@ -499,11 +503,17 @@ enum Finished {
 
 /// A flow answers once, whatever happens in the browser.
 async fn once(services: &Services, tx: &mut Tx, interaction: &Interaction) -> Outcome<bool> {
+    let now = services.clock.now();
+    let until = now.plus(interaction::LIFETIME * 2);
+    // RFC 9126 2.2: with the answer the pushed request is used up, in whichever tab it was opened.
+    if let Some(pushed) = &interaction.pushed
+        && !store::spent::consume(tx, SpentKind::PushedRequest, pushed, now, until).await?
+    {
+        return Ok(false);
+    }
     if !interaction.kept {
         return Ok(true);
     }
-    let now = services.clock.now();
-    let until = now.plus(interaction::LIFETIME * 2);
     Ok(store::spent::consume(tx, SpentKind::InteractionStep, &interaction.digest(), now, until).await?)
 }
 
@@ -593,7 +603,10 @@ async fn finish(
         ended_reason: None,
         organization_id: acting.as_ref().map(|held| held.organization_id),
         origin: store::grant::GrantOrigin::Code,
-        terms: GrantTerms::default(),
+        terms: GrantTerms {
+            code_bound_to: request.dpop_jkt.clone().map(Confirmation::Key),
+            ..GrantTerms::default()
+        },
     };
     store::grant::insert(&mut tx, &grant).await?;
     let event = GrantEvent::Issued { acr, scope: grant.scope.clone() };

@@ -1,9 +1,10 @@
 //! Access and refresh tokens that come back: at userinfo, introspection and revocation.
 
+use super::caller::Caller;
 use super::clients::KnownClient;
 use super::keys::Ring;
 use super::representation::{self, Stated};
-use super::{Outcome, Services, audit, disclosure, token};
+use super::{Outcome, Services, audit, disclosure, possession, token};
 use crate::audit::{GrantEvent, Word};
 use crate::base::{Digest, Timestamp, sha256};
 use crate::crypto::Expect;
@@ -28,10 +29,17 @@ pub enum UserinfoAnswer {
 }
 
 /// Answers userinfo: the token must be ours, live, for us, of a person, and carry `openid`.
-pub async fn userinfo(services: &Services, presented: &str) -> Outcome<Result<UserinfoAnswer, Error>> {
-    let Some((access, Some(live))) = read_access(services, presented).await? else {
+pub async fn userinfo(
+    services: &Services,
+    caller: &Caller,
+    shown: &bearer::Shown,
+) -> Outcome<Result<UserinfoAnswer, Error>> {
+    let Some((access, Some(live))) = read_access(services, shown.token.expose()).await? else {
         return Ok(Err(bearer::INVALID_TOKEN));
     };
+    if let Err(error) = possession::holds(services, caller, (shown, access.confirmation.as_ref())).await? {
+        return Ok(Err(error));
+    }
     if !access.is_for(services.issuer()) {
         return Ok(Err(bearer::INVALID_TOKEN));
     }
@@ -151,6 +159,8 @@ pub async fn introspect(services: &Services, known: &KnownClient, presented: &st
             jti: Some(&access.jti),
             authentication: authentication.as_ref(),
             authorization_details: stated.details(),
+            confirmation: access.confirmation.as_ref(),
+            actor: access.actor.as_ref(),
         }));
     }
     let now = services.clock.now();
@@ -181,6 +191,8 @@ pub async fn introspect(services: &Services, known: &KnownClient, presented: &st
         jti: None,
         authentication: Some(&token::authentication(&grant)),
         authorization_details: stated.details(),
+        confirmation: row.bound_to.as_ref(),
+        actor: None,
     }))
 }
 

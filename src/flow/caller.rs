@@ -14,15 +14,15 @@ pub struct Caller {
     pub certificate: Option<Arc<[u8]>>,
     /// `GET` or `POST`.
     pub method: &'static str,
-    /// The address of the endpoint as clients know it, without query.
-    pub url: String,
+    /// The addresses of the endpoint as clients know it, without query: one, and its mTLS alias where there is one.
+    pub urls: Vec<String>,
 }
 
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Caller")
             .field("method", &self.method)
-            .field("url", &self.url)
+            .field("urls", &self.urls)
             .field("authorization", &self.authorization.is_some())
             .field("proofs", &self.proofs.len())
             .field("certificate", &self.certificate.is_some())

@@ -114,6 +114,9 @@ pub struct Interaction {
     browser: Digest,
     /// Where to.
     pub target: Target,
+    /// The pushed request it answers, used up with the answer (RFC 9126).
+    #[serde(default)]
+    pub pushed: Option<Digest>,
     /// When it began.
     pub started_at: Timestamp,
     /// Who the person says they are.
@@ -180,6 +183,7 @@ pub fn begin(services: &Services, target: Target) -> Begun {
         kept: false,
         browser: sha256(browser_secret.as_bytes()),
         target,
+        pushed: None,
         started_at: services.clock.now(),
         identifier: None,
         person: None,

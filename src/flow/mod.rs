@@ -2,6 +2,7 @@
 
 pub mod account;
 mod audit;
+mod authorization_request;
 pub mod authorize;
 pub mod bearer_token;
 pub mod caller;
@@ -24,7 +25,10 @@ pub mod organizations;
 pub mod outbox;
 pub mod passkey;
 pub mod person;
+pub mod possession;
+pub mod pushed_request;
 pub mod representation;
+mod request_object;
 mod services;
 pub mod session;
 pub mod sign_in;

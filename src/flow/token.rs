@@ -4,7 +4,7 @@
 use super::caller::Caller;
 use super::clients::KnownClient;
 use super::representation::{self, Stated};
-use super::{Fault, Outcome, Services, audit, client_authentication, disclosure, keys, organizations};
+use super::{Fault, Outcome, Services, audit, client_authentication, disclosure, keys, organizations, possession};
 use crate::audit::{GrantEvent, Word};
 use crate::base::{RowId, Secret, Timestamp, random_token, sha256};
 use crate::db::Tx;
@@ -16,12 +16,12 @@ use crate::protocol::token::{
     self as rules, CodeExchange, CodeState, CredentialsRequest, RefreshExchange, RefreshState, RefreshVerdict,
     TokenRequest, Verdict,
 };
-use crate::protocol::{Error, Parameters, ScopeSet};
+use crate::protocol::{Confirmation, Error, Parameters, ScopeSet};
 use crate::store;
 use crate::store::client::ClientStatus;
 use crate::store::grant::{CodeConsumption, Grant, TokenGrant};
 use crate::store::refresh_token::RefreshConsumption;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// Answers a token request with the JSON of RFC 6749 5.1, or its error.
 pub async fn respond(services: &Services, caller: &Caller, parameters: &Parameters) -> Outcome<Result<Value, Error>> {
@@ -29,16 +29,31 @@ pub async fn respond(services: &Services, caller: &Caller, parameters: &Paramete
         Ok(known) => known,
         Err(error) => return Ok(Err(error)),
     };
-    match TokenRequest::parse(parameters) {
-        Err(error) => Ok(Err(error)),
-        Ok(TokenRequest::Code(exchange)) => redeem(services, &known, &exchange).await,
-        Ok(TokenRequest::Refresh(exchange)) => refresh(services, &known, &exchange).await,
-        Ok(TokenRequest::ClientCredentials(request)) => client_credentials(services, &known, &request),
+    let request = match TokenRequest::parse(parameters) {
+        Ok(request) => request,
+        Err(error) => return Ok(Err(error)),
+    };
+    let held = match possession::binding(services, &known, caller).await? {
+        Ok(held) => held,
+        Err(error) => return Ok(Err(error)),
+    };
+    let by = By { known: &known, held };
+    match request {
+        TokenRequest::Code(exchange) => redeem(services, &by, &exchange).await,
+        TokenRequest::Refresh(exchange) => refresh(services, &by, &exchange).await,
+        TokenRequest::ClientCredentials(request) => client_credentials(services, &by, &request),
     }
 }
 
-async fn redeem(services: &Services, known: &KnownClient, exchange: &CodeExchange) -> Outcome<Result<Value, Error>> {
+/// Who asks for tokens, authenticated, and the key it proved to hold: tokens that are issued now are bound to it.
+struct By<'a> {
+    known: &'a KnownClient,
+    held: Option<Confirmation>,
+}
+
+async fn redeem(services: &Services, by: &By<'_>, exchange: &CodeExchange) -> Outcome<Result<Value, Error>> {
     let now = services.clock.now();
+    let known = by.known;
     let client = &known.client;
     let mut tx = services.db.begin().await?;
     let consumption = store::grant::consume_code(&mut tx, &exchange.code.digest(), now).await?;
@@ -61,11 +76,12 @@ async fn redeem(services: &Services, known: &KnownClient, exchange: &CodeExchang
         redirect_uri_sent: grant.redirect_uri_sent,
         code_challenge: grant.code_challenge.clone(),
         resource: grant.resource.clone(),
+        bound_to: grant.terms.code_bound_to.clone(),
         expires_at: grant.code_expires_at,
         used_before,
         ended: !grant.is_live(now),
     };
-    match rules::redeem(client, exchange, &state, now) {
+    match rules::redeem(client, (exchange, by.held.as_ref()), &state, now) {
         Verdict::Replayed => {
             end_family(services, &mut tx, &grant, "code_replayed").await?;
             tx.commit().await?;
@@ -83,26 +99,34 @@ async fn redeem(services: &Services, known: &KnownClient, exchange: &CodeExchang
             let entry = audit::entry(services, GrantEvent::Exchanged);
             audit::append(&mut tx, entry.person(grant.person_id).client(&client.client_id).grant(grant.id)).await?;
             let scope = ScopeSet::parse(&grant.scope).unwrap_or_default();
-            let refresh = next_refresh(services, &mut tx, known, &grant, &scope).await?;
+            let refresh = next_refresh(services, &mut tx, by, &grant, &scope).await?;
             tx.commit().await?;
             // The generation keeps its full scope, as at a refresh; what was taken from the client is not given (E5).
             let usable = scope.intersection(&client.metadata.scope);
-            tokens(services, known, &grant, (&usable, refresh, &exchange.resource)).await.map(Ok)
+            tokens(services, by, &grant, (&usable, refresh, &exchange.resource)).await.map(Ok)
         }
     }
 }
 
 async fn rotate(
     services: &Services,
-    known: &KnownClient,
+    by: &By<'_>,
     exchange: &RefreshExchange,
     may_ask: bool,
 ) -> Outcome<Result<Value, Error>> {
     let now = services.clock.now();
+    let (known, digest) = (by.known, exchange.token.digest());
     let mut tx = services.db.begin().await?;
-    let (found, row) = match store::refresh_token::consume(&mut tx, &exchange.token.digest(), now).await? {
+    let kept = known.client.keeps_refresh_tokens();
+    let consumption = if kept {
+        let idle = now.plus(services.config.tokens.refresh_idle_days.duration());
+        store::refresh_token::keep(&mut tx, &digest, idle, now).await?
+    } else {
+        store::refresh_token::consume(&mut tx, &digest, now).await?
+    };
+    let (found, row) = match consumption {
         RefreshConsumption::Unknown => {
-            let late = store::refresh_token::end_late(&mut tx, &exchange.token.digest(), now).await?;
+            let late = store::refresh_token::end_late(&mut tx, &digest, now).await?;
             return note_late(services, tx, late, "refresh_token_expired").await;
         }
         RefreshConsumption::Fresh { token, grant } => (grant, Some(token)),
@@ -122,12 +146,13 @@ async fn rotate(
         client_id: grant.client_id.clone(),
         scope: row.as_ref().and_then(|row| ScopeSet::parse(&row.scope).ok()).unwrap_or_default(),
         resource: grant.resource.clone(),
+        bound_to: row.as_ref().and_then(|row| row.bound_to.clone()),
         expires_at: row.as_ref().map_or(now, |row| row.expires_at),
         family_expires_at: grant.expires_at,
         used_before: row.is_none(),
         ended: !grant.is_live(now),
     };
-    match rules::rotate(&known.client, exchange, &state, now) {
+    match rules::rotate(&known.client, (exchange, by.held.as_ref()), &state, now) {
         RefreshVerdict::Replayed => {
             end_family(services, &mut tx, &grant, "refresh_reused").await?;
             let entry = audit::entry(services, GrantEvent::RefreshReused);
@@ -147,9 +172,10 @@ async fn rotate(
             let entry = audit::entry(services, GrantEvent::RefreshRotated);
             audit::append(&mut tx, entry.person(grant.person_id).client(&grant.client_id).grant(grant.id)).await?;
             // The generation keeps its full scope; a narrower answer narrows this access token only (RFC 6749 6).
-            let refresh = next_refresh(services, &mut tx, known, &grant, &state.scope).await?;
+            let refresh =
+                if kept { None } else { next_refresh(services, &mut tx, by, &grant, &state.scope).await? };
             tx.commit().await?;
-            tokens(services, known, &grant, (&scope, refresh, &exchange.resource)).await.map(Ok)
+            tokens(services, by, &grant, (&scope, refresh, &exchange.resource)).await.map(Ok)
         }
     }
 }
@@ -157,11 +183,11 @@ async fn rotate(
 async fn next_refresh(
     services: &Services,
     tx: &mut Tx,
-    known: &KnownClient,
+    by: &By<'_>,
     grant: &Grant,
     scope: &ScopeSet,
 ) -> Outcome<Option<Secret>> {
-    if !known.client.allows_grant(GrantType::RefreshToken) {
+    if !by.known.client.allows_grant(GrantType::RefreshToken) {
         return Ok(None);
     }
     let now = services.clock.now();
@@ -176,6 +202,8 @@ async fn next_refresh(
             created_at: now,
             expires_at: idle.min(grant.expires_at),
             used_at: None,
+            // A client that proves itself binds its refresh tokens by that (RFC 9449 5).
+            bound_to: by.held.clone().filter(|_| by.known.client.is_public()),
         },
     )
     .await?;
@@ -210,10 +238,10 @@ const REPRESENTATION_DUE: Error = Error::new(
 /// meanwhile: the refresh token is as unused as before, and the second look counts.
 async fn refresh(
     services: &Services,
-    known: &KnownClient,
+    by: &By<'_>,
     exchange: &RefreshExchange,
 ) -> Outcome<Result<Value, Error>> {
-    let answer = rotate(services, known, exchange, true).await?;
+    let answer = rotate(services, by, exchange, true).await?;
     if answer != Err(REPRESENTATION_DUE) {
         return Ok(answer);
     }
@@ -227,7 +255,7 @@ async fn refresh(
             tracing::info!(reason = reason.as_str(), "a representation was not confirmed at refresh");
         }
     }
-    rotate(services, known, exchange, false).await
+    rotate(services, by, exchange, false).await
 }
 
 /// Ends the family when its person or client may not be served any more (I5), or the person may not act for the
@@ -281,11 +309,12 @@ pub fn authentication(grant: &Grant) -> Authentication {
 
 async fn tokens(
     services: &Services,
-    known: &KnownClient,
+    by: &By<'_>,
     grant: &Grant,
     (scope, refresh, resource): (&ScopeSet, Option<Secret>, &[String]),
 ) -> Outcome<Value> {
     let now = services.clock.now();
+    let known = by.known;
     let client = &known.client;
     let authentication = authentication(grant);
     let stated = representation::stated(services, &services.db, (grant, client.metadata.representation)).await?;
@@ -307,7 +336,7 @@ async fn tokens(
         grant: Some(grant.id),
         authentication: Some(authentication.clone()),
         authorization_details: stated.details().cloned(),
-        confirmation: None,
+        confirmation: by.held.clone(),
         actor: None,
     };
     let access_token =
@@ -338,7 +367,7 @@ async fn tokens(
         authorization_details: stated.details(),
     };
     let id_token = sign(services, algorithm.as_str(), TokenKind::IdToken, id_token.claims())?;
-    let mut answer = bearer(&access_token, seconds_between(now, access.expires_at), scope);
+    let mut answer = answer(&access_token, &access, now);
     answer.insert("id_token".to_owned(), Value::from(id_token));
     if let Some(details) = stated.details() {
         // RFC 9396 7.
@@ -354,10 +383,10 @@ async fn tokens(
 
 fn client_credentials(
     services: &Services,
-    known: &KnownClient,
+    by: &By<'_>,
     request: &CredentialsRequest,
 ) -> Outcome<Result<Value, Error>> {
-    let client = &known.client;
+    let client = &by.known.client;
     let allowed = match rules::client_credentials(client, request) {
         Ok(allowed) => allowed,
         Err(error) => return Ok(Err(error)),
@@ -377,28 +406,21 @@ fn client_credentials(
         grant: None,
         authentication: None,
         authorization_details: None,
-        confirmation: None,
+        confirmation: by.held.clone(),
         actor: None,
     };
     let token = sign(services, client.access_token_algorithm().as_str(), TokenKind::AccessToken, access.claims())?;
-    Ok(Ok(Value::Object(bearer(&token, seconds_between(now, access.expires_at), &access.scope))))
+    Ok(Ok(Value::Object(answer(&token, &access, now))))
 }
 
-fn bearer(access_token: &str, expires_in: i64, scope: &ScopeSet) -> Map<String, Value> {
-    let answer = json!({
-        "access_token": access_token,
-        "token_type": "Bearer",
-        "expires_in": expires_in,
-        "scope": scope.to_string(),
-    });
-    match answer {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    }
-}
-
-fn seconds_between(from: Timestamp, to: Timestamp) -> i64 {
-    to.seconds().saturating_sub(from.seconds())
+/// RFC 6749 5.1.
+fn answer(token: &str, access: &AccessToken, now: Timestamp) -> Map<String, Value> {
+    let mut answer = Map::new();
+    answer.insert("access_token".into(), token.into());
+    answer.insert("token_type".into(), Confirmation::token_type(access.confirmation.as_ref()).into());
+    answer.insert("expires_in".into(), access.expires_at.seconds().saturating_sub(now.seconds()).into());
+    answer.insert("scope".into(), access.scope.to_string().into());
+    answer
 }
 
 /// Signs a claim set of one kind.

@@ -18,7 +18,7 @@ impl FromRequestParts<AppState> for Caller {
             proofs: parts.headers.get_all("dpop").iter().map(text).collect(),
             certificate: None,
             method: if parts.method == Method::GET { "GET" } else { "POST" },
-            url: Endpoints::new(state.services.issuer()).url(parts.uri.path()),
+            urls: vec![Endpoints::new(state.services.issuer()).url(parts.uri.path())],
         })
     }
 }

@@ -10,11 +10,12 @@ use axum::response::{IntoResponse, Response};
 
 /// The endpoints that apps in browsers call, with their methods. `/authorize` is visited, never called; introspection
 /// is for servers; pages are ours alone.
-const SHARED: [(&str, &str); 3] = [("/token", "POST"), ("/userinfo", "GET, POST"), ("/revoke", "POST")];
+const SHARED: [(&str, &str); 4] =
+    [("/token", "POST"), ("/userinfo", "GET, POST"), ("/revoke", "POST"), ("/par", "POST")];
 /// What a script may send beyond what every page may.
-const SENT_HEADERS: &str = "Authorization, Content-Type";
+const SENT_HEADERS: &str = "Authorization, Content-Type, DPoP";
 /// What a script may read beyond the body.
-const READ_HEADERS: &str = "WWW-Authenticate, Retry-After, X-Request-Id";
+const READ_HEADERS: &str = "WWW-Authenticate, DPoP-Nonce, Retry-After, X-Request-Id";
 /// How long a browser may keep the answer to a preflight, in seconds.
 const PREFLIGHT_SECONDS: &str = "600";
 

@@ -6,8 +6,10 @@ use super::{AppState, cookies, signin, signout};
 use crate::flow::authorize::{self, Arrival, Begin};
 use crate::flow::bearer_token::{self, UserinfoAnswer};
 use crate::flow::caller::Caller;
-use crate::flow::{Fault, client_authentication, token};
-use crate::protocol::{Error, ErrorCode, Parameters, ShowReason, bearer};
+use crate::flow::pushed_request::{self, Pushed};
+use crate::flow::{Fault, client_authentication, possession, token};
+use crate::protocol::bearer::{self, Scheme};
+use crate::protocol::{Error, ErrorCode, Parameters, ShowReason};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
@@ -20,6 +22,7 @@ use serde_json::{Value, json};
 pub fn router() -> Router<AppState> {
     Router::new()
         .route("/authorize", get(authorize_get).post(authorize_post))
+        .route("/par", post(push))
         .route("/token", post(token_endpoint))
         .route("/userinfo", get(userinfo).post(userinfo))
         .route("/introspect", post(introspect))
@@ -73,6 +76,33 @@ fn client_parameters(headers: &HeaderMap, body: &Bytes) -> Result<Parameters, Er
     Parameters::parse(body).map_err(|error| Error::new(ErrorCode::InvalidRequest, error.as_str(), error.description()))
 }
 
+/// RFC 9126 2.
+async fn push(State(state): State<AppState>, caller: Caller, headers: HeaderMap, body: Bytes) -> Response {
+    let outcome = match client_parameters(&headers, &body) {
+        Ok(parameters) => pushed_request::push(&state.services, &caller, &parameters).await,
+        Err(error) => Ok(Err(error)),
+    };
+    let response = match outcome {
+        Ok(Ok(Pushed { request_uri, expires_in })) => {
+            json_answer(StatusCode::CREATED, &json!({ "request_uri": request_uri, "expires_in": expires_in }))
+        }
+        Ok(Err(error)) => oauth_error(&error, &headers),
+        Err(fault) => oauth_fault(&fault),
+    };
+    with_nonce(&state, &caller, response)
+}
+
+/// RFC 9449 8.2: whoever sends a proof hears the nonce for the next one.
+fn with_nonce(state: &AppState, caller: &Caller, mut response: Response) -> Response {
+    if !caller.proofs.is_empty()
+        && let Some(nonce) = possession::nonce(&state.services)
+        && let Ok(value) = HeaderValue::from_str(&nonce)
+    {
+        response.headers_mut().insert("dpop-nonce", value);
+    }
+    response
+}
+
 async fn token_endpoint(State(state): State<AppState>, caller: Caller, headers: HeaderMap, body: Bytes) -> Response {
     let parameters = match client_parameters(&headers, &body) {
         Ok(parameters) => parameters,
@@ -82,14 +112,15 @@ async fn token_endpoint(State(state): State<AppState>, caller: Caller, headers: 
     let known = ["authorization_code", "refresh_token", "client_credentials"];
     let sent = parameters.get("grant_type").unwrap_or_default();
     let grant_type = known.into_iter().find(|name| *name == sent).unwrap_or("other");
-    match outcome {
+    let response = match outcome {
         Ok(Ok(answer)) => {
             metrics::counter!("tokens_issued_total", "grant_type" => grant_type).increment(1);
             json_answer(StatusCode::OK, &answer)
         }
         Ok(Err(error)) => oauth_error(&error, &headers),
         Err(fault) => oauth_fault(&fault),
-    }
+    };
+    with_nonce(&state, &caller, response)
 }
 
 async fn introspect(State(state): State<AppState>, caller: Caller, headers: HeaderMap, body: Bytes) -> Response {
@@ -127,19 +158,21 @@ async fn about_token(state: &AppState, caller: &Caller, (headers, body): (&Heade
 }
 
 async fn userinfo(State(state): State<AppState>, caller: Caller) -> Response {
-    let presented = match bearer::token(caller.authorization.as_deref()) {
-        Ok(token) => token,
-        Err(error) => return bearer_error(error.as_ref()),
+    let shown = match bearer::token(caller.authorization.as_deref()) {
+        Ok(shown) => shown,
+        Err(error) => return refused_token(Scheme::Bearer, error.as_ref()),
     };
-    match bearer_token::userinfo(&state.services, presented.expose()).await {
+    let response = match bearer_token::userinfo(&state.services, &caller, &shown).await {
         Ok(Ok(UserinfoAnswer::Plain(value))) => json_answer(StatusCode::OK, &value),
         Ok(Ok(UserinfoAnswer::Signed(jwt))) => ([(header::CONTENT_TYPE, "application/jwt")], jwt).into_response(),
-        Ok(Err(error)) => bearer_error(Some(&error)),
+        Ok(Err(error)) => refused_token(shown.scheme, Some(&error)),
         Err(fault) => oauth_fault(&fault),
-    }
+    };
+    with_nonce(&state, &caller, response)
 }
 
-fn bearer_error(error: Option<&Error>) -> Response {
+/// An answer of RFC 6750 3, RFC 9449 7.1.
+fn refused_token(scheme: Scheme, error: Option<&Error>) -> Response {
     let status = match error.map(|error| error.code) {
         Some(ErrorCode::InvalidRequest) => StatusCode::BAD_REQUEST,
         Some(ErrorCode::InsufficientScope) => StatusCode::FORBIDDEN,
@@ -149,8 +182,12 @@ fn bearer_error(error: Option<&Error>) -> Response {
         Some(error) => json_answer(status, &error.to_json()),
         None => status.into_response(),
     };
-    if let Ok(value) = HeaderValue::from_str(&bearer::challenge(error)) {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    // Without a token both schemes are told: whoever asks chooses.
+    let schemes: &[Scheme] = if error.is_none() { &[Scheme::Bearer, Scheme::Dpop] } else { &[scheme] };
+    for scheme in schemes {
+        if let Ok(value) = HeaderValue::from_str(&bearer::challenge(*scheme, error)) {
+            response.headers_mut().append(header::WWW_AUTHENTICATE, value);
+        }
     }
     response
 }

@@ -125,6 +125,9 @@ pub struct AuthorizeRequest {
     pub display: Option<Display>,
     /// S256 challenge.
     pub code_challenge: Option<String>,
+    /// The key that must come with the code (RFC 9449 10).
+    #[serde(default)]
+    pub dpop_jkt: Option<Thumbprint>,
     /// Resources the access token is for (RFC 8707), all registered.
     pub resource: Vec<String>,
 }
@@ -175,11 +178,38 @@ pub enum Refusal {
     Redirect(Box<AuthorizeResponse>),
 }
 
+/// How a request reached us: some clients are held to one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Passage {
+    /// Posted by the client itself beforehand (RFC 9126).
+    pub pushed: bool,
+    /// Signed by the client (RFC 9101).
+    pub signed: bool,
+}
+
+/// An authorization request before it is judged: its parameters, wherever they stood, and how they came.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The parameters that count.
+    pub parameters: &'a Parameters,
+    /// How they came.
+    pub passage: Passage,
+}
+
+impl<'a> From<&'a Parameters> for Asked<'a> {
+    /// As they stood in the address.
+    fn from(parameters: &'a Parameters) -> Self {
+        Self { parameters, passage: Passage::default() }
+    }
+}
+
 /// What a rule looks at.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
     /// As sent.
     pub parameters: &'a Parameters,
+    /// How they came.
+    pub passage: Passage,
     /// Who asks.
     pub client: &'a Client,
     /// What this installation can do.
@@ -201,10 +231,12 @@ macro_rules! checks {
 /// The rules, in the order they are asked. `state` comes first, so that every later refusal carries it.
 pub const CHECKS: &[Check] = checks![
     state,
-    unsupported,
+    registration,
+    passage,
     response_type,
     grant,
     pkce_challenge,
+    dpop_jkt,
     scope,
     nonce,
     prompt,
@@ -223,20 +255,33 @@ pub const CHECKS: &[Check] = checks![
 ///
 /// # Errors
 /// [`Refusal`]: shown until the return address is proved, sent back after.
-pub fn check(
-    parameters: &Parameters,
+pub fn check<'a>(
+    asked: impl Into<Asked<'a>>,
     client: Option<&Client>,
     capabilities: &Capabilities,
 ) -> Result<AuthorizeRequest, Refusal> {
+    let Asked { parameters, passage } = asked.into();
     let mut request = begin(parameters, client).map_err(Refusal::Show)?;
     let Some(client) = client else { return Err(Refusal::Show(ShowReason::UnknownClient)) };
-    let input = Input { parameters, client, capabilities };
+    let input = Input { parameters, passage, client, capabilities };
     for check in CHECKS {
         if let Err(error) = (check.rule)(&input, &mut request) {
             return Err(Refusal::Redirect(Box::new(request.refuse(error))));
         }
     }
     Ok(request)
+}
+
+/// The refusal of a request that cannot be read any further: at the client where its return address is proved, else
+/// shown (A9).
+pub fn refuse(parameters: &Parameters, client: &Client, error: Error) -> Refusal {
+    match begin(parameters, Some(client)) {
+        Err(reason) => Refusal::Show(reason),
+        Ok(mut request) => {
+            request.state = parameters.get("state").filter(|state| state.len() <= MAX_STATE_BYTES).map(str::to_owned);
+            Refusal::Redirect(Box::new(request.refuse(error)))
+        }
+    }
 }
 
 /// What must hold before anything may be sent anywhere.
@@ -273,6 +318,7 @@ fn begin(parameters: &Parameters, client: Option<&Client>) -> Result<AuthorizeRe
         ui_locales: Vec::new(),
         display: None,
         code_challenge: None,
+        dpop_jkt: None,
         resource: Vec::new(),
     })
 }
@@ -296,17 +342,42 @@ fn state(input: &Input<'_>, request: &mut AuthorizeRequest) -> Result<(), Error>
     Ok(())
 }
 
-/// OpenID Connect Core 6: a request object is neither read nor fetched (G1); 3.1.2.6 names the errors.
-fn unsupported(input: &Input<'_>, _: &mut AuthorizeRequest) -> Result<(), Error> {
-    for (name, code, reason, description) in [
-        ("request", ErrorCode::RequestNotSupported, "request_object", "request is not supported."),
-        ("request_uri", ErrorCode::RequestUriNotSupported, "request_uri", "request_uri is not supported."),
-        ("registration", ErrorCode::RegistrationNotSupported, "registration", "registration is not supported."),
-    ] {
-        if input.parameters.is_present(name) {
-            return Err(Error::new(code, reason, description));
-        }
+/// OpenID Connect Core 7.2.1, 3.1.2.6: nobody registers on the way.
+fn registration(input: &Input<'_>, _: &mut AuthorizeRequest) -> Result<(), Error> {
+    if input.parameters.is_present("registration") {
+        let description = "registration is not supported.";
+        return Err(Error::new(ErrorCode::RegistrationNotSupported, "registration", description));
     }
+    Ok(())
+}
+
+/// RFC 9126 5 and 6, RFC 9101 10.5: a client that is to push or sign its requests is held to it (A10: the sibling door).
+/// A profile implies both: FAPI 2.0 Security Profile 5.3.2.2, Message Signing 5.3.
+fn passage(input: &Input<'_>, _: &mut AuthorizeRequest) -> Result<(), Error> {
+    if input.client.must_push() && !input.passage.pushed {
+        let description = "This client pushes its requests: post this one to the pushed authorization request endpoint.";
+        return Err(invalid("request_not_pushed", description));
+    }
+    if input.client.must_sign_requests() && !input.passage.signed {
+        let description = "This client signs its requests: send this one as a request object.";
+        return Err(Error::new(ErrorCode::InvalidRequestObject, "request_not_signed", description));
+    }
+    if input.client.metadata.doors.profile.is_some() && !input.parameters.is_present("redirect_uri") {
+        return Err(invalid("redirect_uri_absent", "redirect_uri is missing: this client's profile demands it."));
+    }
+    Ok(())
+}
+
+/// The key named in the request is not the key of the proof beside it.
+pub const DPOP_JKT_DIFFERS: Error =
+    Error::new(ErrorCode::InvalidRequest, "dpop_jkt_differs", "dpop_jkt is not the key of the DPoP proof.");
+
+/// RFC 9449 10: the key whose proof must come with the code.
+fn dpop_jkt(input: &Input<'_>, request: &mut AuthorizeRequest) -> Result<(), Error> {
+    let Some(named) = input.parameters.get("dpop_jkt") else { return Ok(()) };
+    let malformed = "dpop_jkt must be the SHA-256 thumbprint of a key in base64url: 43 characters.";
+    request.dpop_jkt =
+        Some(Thumbprint::parse(named).map_err(|_| invalid("dpop_jkt_malformed", malformed))?);
     Ok(())
 }
 

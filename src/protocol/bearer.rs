@@ -1,6 +1,6 @@
 //! Bearer tokens in requests and challenges in answers (RFC 6750, RFC 7617).
 
-use super::{Error, ErrorCode};
+use super::{Error, ErrorCode, SigningAlgorithm};
 use crate::base::Secret;
 
 /// Most bytes of an access token we read.
@@ -9,10 +9,40 @@ const MAX_TOKEN_BYTES: usize = 8 * 1024;
 /// The `WWW-Authenticate` of a 401 at an endpoint of clients, whose `Authorization` header failed (RFC 6749 5.2).
 pub const BASIC_CHALLENGE: &str = r#"Basic realm="dinhdanh", charset="UTF-8""#;
 
-/// The `WWW-Authenticate` of an endpoint of bearer tokens: without an error when no token was sent (RFC 6750 3).
-/// Made of fixed texts; a description that could break out of its quotes is left out.
-pub fn challenge(error: Option<&Error>) -> String {
-    let mut text = r#"Bearer realm="dinhdanh""#.to_owned();
+/// How an access token is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scheme {
+    /// RFC 6750.
+    #[default]
+    Bearer,
+    /// RFC 9449 7.1: with a proof beside it.
+    Dpop,
+}
+
+impl Scheme {
+    const ALL: [Self; 2] = [Self::Bearer, Self::Dpop];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Dpop => "DPoP",
+        }
+    }
+}
+
+/// An access token as it was shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// How.
+    pub scheme: Scheme,
+    /// What.
+    pub token: Secret,
+}
+
+/// The `WWW-Authenticate` of an endpoint of access tokens: without an error when no token was sent (RFC 6750 3, RFC 9449
+/// 7.1). Made of fixed texts; a description that could break out of its quotes is left out.
+pub fn challenge(scheme: Scheme, error: Option<&Error>) -> String {
+    let mut text = format!(r#"{} realm="dinhdanh""#, scheme.as_str());
     if let Some(error) = error {
         text.push_str(&format!(r#", error="{}""#, error.code.as_str()));
         if error.description.bytes().all(|b| (0x20..=0x7e).contains(&b) && b != b'"' && b != b'\\') {
@@ -22,6 +52,9 @@ pub fn challenge(error: Option<&Error>) -> String {
             text.push_str(r#", scope="openid""#);
         }
     }
+    if scheme == Scheme::Dpop {
+        text.push_str(&format!(r#", algs="{}""#, SigningAlgorithm::FAPI.map(SigningAlgorithm::as_str).join(" ")));
+    }
     text
 }
 
@@ -29,19 +62,17 @@ pub fn challenge(error: Option<&Error>) -> String {
 ///
 /// # Errors
 /// `None` inside: no token was sent, so the challenge names no error. Otherwise `invalid_request`.
-pub fn token(authorization: Option<&str>) -> Result<Secret, Option<Error>> {
+pub fn token(authorization: Option<&str>) -> Result<Shown, Option<Error>> {
     let Some(header) = authorization else { return Err(None) };
-    let Some((scheme, token)) = header.split_once(' ') else { return Err(None) };
-    if !scheme.eq_ignore_ascii_case("Bearer") {
-        return Err(None);
-    }
+    let Some((name, token)) = header.split_once(' ') else { return Err(None) };
+    let scheme = Scheme::ALL.into_iter().find(|scheme| name.eq_ignore_ascii_case(scheme.as_str())).ok_or(None)?;
     let body = token.trim_end_matches('=');
     let lawful = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
     if body.is_empty() || token.len() > MAX_TOKEN_BYTES || !body.bytes().all(lawful) {
         let description = "The Authorization header does not hold a bearer token.";
         return Err(Some(Error::new(ErrorCode::InvalidRequest, "bearer_malformed", description)));
     }
-    Ok(Secret::from(token))
+    Ok(Shown { scheme, token: Secret::from(token) })
 }
 
 /// The refusal of an access token, whatever is wrong with it.
@@ -58,7 +89,7 @@ mod tests {
 
     #[test]
     fn without_a_token_the_challenge_names_no_error() {
-        assert_eq!(challenge(None), r#"Bearer realm="dinhdanh""#);
+        assert_eq!(challenge(Scheme::Bearer, None), r#"Bearer realm="dinhdanh""#);
         for header in [None, Some("Basic eDp5"), Some("Bearer"), Some("")] {
             assert_eq!(token(header), Err(None), "{header:?}");
         }
@@ -66,8 +97,15 @@ mod tests {
 
     #[test]
     fn a_bearer_token_is_read_in_any_case_of_the_scheme() {
-        assert_eq!(token(Some("Bearer a.b-c_d")), Ok("a.b-c_d".into()));
-        assert_eq!(token(Some("bEARER abc==")), Ok("abc==".into()));
+        let shown = |scheme, token: &str| Ok(Shown { scheme, token: token.into() });
+        assert_eq!(token(Some("Bearer a.b-c_d")), shown(Scheme::Bearer, "a.b-c_d"));
+        assert_eq!(token(Some("bEARER abc==")), shown(Scheme::Bearer, "abc=="));
+        assert_eq!(token(Some("dpop abc")), shown(Scheme::Dpop, "abc"));
+    }
+
+    #[test]
+    fn rfc9449_7_1_the_challenge_names_the_algorithms_of_proofs() {
+        assert_eq!(challenge(Scheme::Dpop, None), r#"DPoP realm="dinhdanh", algs="ES256 PS256 EdDSA""#);
     }
 
     #[test]
@@ -84,11 +122,11 @@ mod tests {
     #[test]
     fn challenges_quote_fixed_texts_only() {
         assert_eq!(
-            challenge(Some(&INVALID_TOKEN)),
+            challenge(Scheme::Bearer, Some(&INVALID_TOKEN)),
             r#"Bearer realm="dinhdanh", error="invalid_token", error_description="The access token is malformed, expired or revoked.""#
         );
-        assert!(challenge(Some(&INSUFFICIENT_SCOPE)).ends_with(r#", scope="openid""#));
+        assert!(challenge(Scheme::Bearer, Some(&INSUFFICIENT_SCOPE)).ends_with(r#", scope="openid""#));
         let odd = Error { description: "x\", y=\"".into(), ..INVALID_TOKEN };
-        assert_eq!(challenge(Some(&odd)), r#"Bearer realm="dinhdanh", error="invalid_token""#);
+        assert_eq!(challenge(Scheme::Bearer, Some(&odd)), r#"Bearer realm="dinhdanh", error="invalid_token""#);
     }
 }

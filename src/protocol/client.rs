@@ -391,6 +391,29 @@ impl Client {
         self.is_public() || self.metadata.require_pkce
     }
 
+    /// Whether it must push its authorization requests (RFC 9126 6; FAPI 2.0 Security Profile 5.3.2.2).
+    pub fn must_push(&self) -> bool {
+        self.metadata.doors.require_pushed_authorization_requests || self.metadata.doors.profile.is_some()
+    }
+
+    /// Whether it must sign its authorization requests (RFC 9101 10.5; FAPI 2.0 Message Signing 5.3.1).
+    pub fn must_sign_requests(&self) -> bool {
+        let doors = &self.metadata.doors;
+        doors.require_signed_request_object || doors.profile == Some(Profile::Fapi2MessageSigning)
+    }
+
+    /// Whether its tokens must be bound to a key (RFC 9449 5.2, RFC 8705 3.4; FAPI 2.0 Security Profile 5.3.2.1).
+    pub fn must_bind_tokens(&self) -> bool {
+        let doors = &self.metadata.doors;
+        doors.dpop_bound_access_tokens || doors.profile.is_some()
+    }
+
+    /// Whether its refresh tokens stay as they are: a client that proves itself and its tokens by a key gains nothing by
+    /// rotation and loses by a lost answer (FAPI 2.0 Security Profile 5.3.2.1).
+    pub fn keeps_refresh_tokens(&self) -> bool {
+        self.metadata.doors.profile.is_some()
+    }
+
     /// Whether `presented` is its secret, compared in constant time. `false` for a client without one.
     pub fn has_secret(&self, presented: &Secret) -> bool {
         self.secret_digest.is_some_and(|digest| digest == presented.digest())

@@ -17,6 +17,8 @@ pub mod path {
     pub const AUTHORIZE: &str = "/authorize";
     /// Token endpoint.
     pub const TOKEN: &str = "/token";
+    /// Pushed authorization request endpoint (RFC 9126).
+    pub const PAR: &str = "/par";
     /// Userinfo endpoint.
     pub const USERINFO: &str = "/userinfo";
     /// Introspection endpoint (RFC 7662).
@@ -100,6 +102,8 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "issuer": endpoints.issuer(),
         "authorization_endpoint": endpoints.url(path::AUTHORIZE),
         "token_endpoint": endpoints.url(path::TOKEN),
+        "pushed_authorization_request_endpoint": endpoints.url(path::PAR),
+        "require_pushed_authorization_requests": false,
         "userinfo_endpoint": endpoints.url(path::USERINFO),
         "introspection_endpoint": endpoints.url(path::INTROSPECT),
         "revocation_endpoint": endpoints.url(path::REVOKE),
@@ -114,8 +118,12 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "claims_supported": claims,
         "claim_types_supported": ["normal"],
         "claims_parameter_supported": true,
-        "request_parameter_supported": false,
-        "request_uri_parameter_supported": false,
+        "request_parameter_supported": true,
+        "request_uri_parameter_supported": true,
+        "require_request_uri_registration": true,
+        "request_object_signing_alg_values_supported": assertion_algorithms,
+        "require_signed_request_object": false,
+        "dpop_signing_alg_values_supported": SigningAlgorithm::FAPI.map(SigningAlgorithm::as_str),
         "acr_values_supported": capabilities.acr_values,
         "prompt_values_supported": Prompt::ALL.map(Prompt::as_str),
         "display_values_supported": ["page"],

@@ -191,6 +191,8 @@ show_reasons! {
     MissingRedirectUri = "missing_redirect_uri", "redirect_uri is missing.";
     /// `redirect_uri` is not one of those registered, byte for byte.
     UnregisteredRedirectUri = "unregistered_redirect_uri", "redirect_uri is not registered for this client, byte for byte.";
+    /// No pushed request of this client under that `request_uri`: never, no more, or used up (RFC 9126 4).
+    UnknownRequestUri = "unknown_request_uri", "request_uri is unknown, expired, used or another client's.";
     /// `response_mode` is neither `query` nor `form_post` (A10).
     UnsupportedResponseMode = "unsupported_response_mode", "response_mode must be query or form_post.";
 }

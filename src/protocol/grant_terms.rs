@@ -11,9 +11,6 @@ pub struct GrantTerms {
     /// The key that must come with the code: `dpop_jkt`, or the key of the proof at the pushed request (RFC 9449 10).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code_bound_to: Option<Confirmation>,
-    /// What its refresh tokens are bound to, where the client cannot be (RFC 9449 5, RFC 8705 4).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub refresh_bound_to: Option<Confirmation>,
     /// The claims asked for, as far as their detail matters when tokens are made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claims: Option<Box<ClaimsRequest>>,

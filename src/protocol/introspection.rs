@@ -1,5 +1,6 @@
 //! Who may ask about a token, and what they hear (RFC 7662); what may be revoked (RFC 7009).
 
+use super::Confirmation;
 use super::client::Client;
 use super::jwt_claims::{Authentication, audience_value, put_authentication, put_details};
 use super::scope::ScopeSet;
@@ -29,6 +30,10 @@ pub struct ActiveToken<'a> {
     pub authentication: Option<&'a Authentication>,
     /// For whom the person acts (RFC 9396 9.2), if not for themself.
     pub authorization_details: Option<&'a Value>,
+    /// The key that must come with it: whoever asks has to check that it did (RFC 9449 6.2, RFC 8705 3.2).
+    pub confirmation: Option<&'a Confirmation>,
+    /// The agency that acts with it (RFC 8693 4.1).
+    pub actor: Option<&'a Value>,
 }
 
 /// Whether a client may ask about a token: a confidential one, about a token of its own or one that names it as audience
@@ -62,12 +67,14 @@ pub fn active(token: &ActiveToken<'_>) -> Value {
     answer.insert("exp".into(), token.expires_at.seconds().into());
     if let Some(jti) = token.jti {
         answer.insert("jti".into(), jti.into());
-        answer.insert("token_type".into(), "Bearer".into());
+        answer.insert("token_type".into(), Confirmation::token_type(token.confirmation).into());
     }
     if let Some(authentication) = token.authentication {
         put_authentication(&mut answer, authentication);
     }
     put_details(&mut answer, token.authorization_details);
+    answer.extend(token.confirmation.map(|cnf| ("cnf".to_owned(), cnf.to_json())));
+    answer.extend(token.actor.map(|actor| ("act".to_owned(), actor.clone())));
     Value::Object(answer)
 }
 

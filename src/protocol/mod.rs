@@ -21,6 +21,7 @@ pub mod jwt_claims;
 pub mod logout;
 mod parameters;
 pub mod pkce;
+pub mod pushed_request;
 pub mod redirect_uri;
 pub mod representation;
 pub mod response;

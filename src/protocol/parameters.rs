@@ -1,6 +1,7 @@
 //! Request parameters, read strictly: `application/x-www-form-urlencoded` from a query or a body.
 
 use super::{Error, ErrorCode};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Most bytes of all parameters together, as sent.
@@ -80,7 +81,7 @@ impl From<ParameterError> for Error {
 }
 
 /// Parameters of one request, in the order sent. `Debug` hides them: they carry codes, secrets and names of people.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Parameters {
     entries: Vec<(String, String)>,
 }
@@ -127,6 +128,19 @@ impl Parameters {
     /// Every non-empty value of a parameter that may be repeated.
     pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.entries.iter().filter(move |(other, value)| other == name && !value.is_empty()).map(|(_, v)| v.as_str())
+    }
+
+    /// All but the named ones.
+    #[must_use]
+    pub fn without(&self, names: &[&str]) -> Self {
+        let entries = self.entries.iter().filter(|(name, _)| !names.contains(&name.as_str())).cloned().collect();
+        Self { entries }
+    }
+
+    /// Puts one in place of what is there under its name.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.entries.retain(|(other, _)| other != name);
+        self.entries.push((name.to_owned(), value.to_owned()));
     }
 
     /// Whether `name` was sent at all, be it empty.

@@ -2,7 +2,7 @@
 
 use super::client::{Client, GrantType};
 use super::scope::{self, ScopeSet};
-use super::{Error, ErrorCode, Parameters, pkce};
+use super::{Confirmation, Error, ErrorCode, Parameters, pkce};
 use crate::base::{Secret, Timestamp};
 
 /// Most bytes of a code or refresh token; ours have 43.
@@ -130,6 +130,8 @@ pub struct CodeState {
     pub code_challenge: Option<String>,
     /// The resources of the authorization request; empty: it named none.
     pub resource: Vec<String>,
+    /// The key that must come with it (RFC 9449 10).
+    pub bound_to: Option<Confirmation>,
     /// End of the code's life.
     pub expires_at: Timestamp,
     /// Whether it was exchanged, or burnt, before this request.
@@ -166,14 +168,19 @@ pub fn unknown() -> Error {
 
 /// Judges the exchange of a code (RFC 6749 4.1.3). Each of wrong client, wrong address and wrong verifier alone is
 /// enough, and then the code is dead: whoever holds it next is no better (B1).
-pub fn redeem(client: &Client, exchange: &CodeExchange, code: &CodeState, now: Timestamp) -> Verdict {
+pub fn redeem(
+    client: &Client,
+    (exchange, held): (&CodeExchange, Option<&Confirmation>),
+    code: &CodeState,
+    now: Timestamp,
+) -> Verdict {
     if code.used_before {
         return Verdict::Replayed;
     }
     if let Err(error) = permitted(client, GrantType::AuthorizationCode) {
         return Verdict::Refuse { error, burn: true };
     }
-    match code_fits(client, exchange, code, now) {
+    match code_fits(client, exchange, code, now).and_then(|()| comes_with(code.bound_to.as_ref(), held)) {
         Ok(()) => Verdict::Issue,
         Err(error) => Verdict::Refuse { error, burn: true },
     }
@@ -209,6 +216,14 @@ fn code_fits(client: &Client, exchange: &CodeExchange, code: &CodeState, now: Ti
     granted_audience(client, &code.resource, &exchange.resource).map(|_| ())
 }
 
+/// RFC 9449 5, 10: what is bound to a key comes with that key.
+fn comes_with(bound_to: Option<&Confirmation>, held: Option<&Confirmation>) -> Result<(), Error> {
+    if bound_to.is_some() && bound_to != held {
+        return Err(invalid_grant("bound_to_other_key", "The code or refresh token is bound to another key."));
+    }
+    Ok(())
+}
+
 fn permitted(client: &Client, grant: GrantType) -> Result<(), Error> {
     if client.disabled {
         return Err(Error::new(ErrorCode::InvalidClient, "client_disabled", "Client authentication failed."));
@@ -232,6 +247,8 @@ pub struct RefreshState {
     pub scope: ScopeSet,
     /// The resources of the authorization request; empty: it named none.
     pub resource: Vec<String>,
+    /// The key that must come with it, where the client cannot prove itself.
+    pub bound_to: Option<Confirmation>,
     /// End by inactivity.
     pub expires_at: Timestamp,
     /// Absolute end of the family.
@@ -262,7 +279,12 @@ pub enum RefreshVerdict {
 }
 
 /// Judges the exchange of a refresh token (RFC 6749 6, RFC 9700 4.14.2).
-pub fn rotate(client: &Client, exchange: &RefreshExchange, token: &RefreshState, now: Timestamp) -> RefreshVerdict {
+pub fn rotate(
+    client: &Client,
+    (exchange, held): (&RefreshExchange, Option<&Confirmation>),
+    token: &RefreshState,
+    now: Timestamp,
+) -> RefreshVerdict {
     let refuse = |error, burn| RefreshVerdict::Refuse { error, burn };
     if token.used_before {
         return RefreshVerdict::Replayed;
@@ -273,7 +295,8 @@ pub fn rotate(client: &Client, exchange: &RefreshExchange, token: &RefreshState,
             true,
         );
     }
-    if let Err(error) = permitted(client, GrantType::RefreshToken) {
+    if let Err(error) = permitted(client, GrantType::RefreshToken).and_then(|()| comes_with(token.bound_to.as_ref(), held))
+    {
         return refuse(error, false);
     }
     if token.ended {

@@ -6,7 +6,7 @@ use crate::identity::{
     AuthenticationLevel, ExchangeEvidence, Gender, IdentityLevel, OrganizationAccount, OrganizationCode,
     OrganizationKind, OrganizationStatus, PersonStatus, RegisterState, RepresentationRole,
 };
-use crate::protocol::GrantTerms;
+use crate::protocol::{Confirmation, GrantTerms};
 
 text_codec!(PersonStatus, |value: &PersonStatus| value.as_str(), |word: &str| word.parse().ok());
 text_codec!(RegisterState, |value: &RegisterState| value.as_str(), |word: &str| word.parse().ok());
@@ -35,7 +35,7 @@ macro_rules! json_codec {
         );
     )*};
 }
-json_codec!(ExchangeEvidence, Event, GrantTerms);
+json_codec!(ExchangeEvidence, Event, GrantTerms, Confirmation);
 
 /// Lists read with `#[sqlx(try_from = "Json<Vec<…>>")]`.
 impl<T> From<Json<Vec<T>>> for Vec<T> {

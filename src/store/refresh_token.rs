@@ -3,6 +3,7 @@
 use super::grant::{self, TokenGrant};
 use crate::base::{Digest, GrantId, Timestamp};
 use crate::db::{Error, Source, Tx};
+use crate::protocol::Confirmation;
 
 /// One generation.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -19,6 +20,8 @@ pub struct RefreshToken {
     pub expires_at: Timestamp,
     /// When it was used.
     pub used_at: Option<Timestamp>,
+    /// The key that must come with it, where the client cannot prove itself (RFC 9449 5).
+    pub bound_to: Option<Confirmation>,
 }
 
 /// What became of a refresh token.
@@ -43,7 +46,7 @@ pub enum RefreshConsumption {
 
 macro_rules! columns {
     () => {
-        "digest, grant_id, scope, created_at, expires_at, used_at"
+        "digest, grant_id, scope, created_at, expires_at, used_at, bound_to"
     };
 }
 
@@ -52,13 +55,14 @@ macro_rules! columns {
 /// # Errors
 /// What the store said.
 pub async fn insert(tx: &mut Tx, token: &RefreshToken) -> Result<(), Error> {
-    tx.query(concat!("INSERT INTO refresh_token (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6)"))
+    tx.query(concat!("INSERT INTO refresh_token (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7)"))
         .bind(token.digest)
         .bind(token.grant_id)
         .bind(&token.scope)
         .bind(token.created_at)
         .bind(token.expires_at)
         .bind(token.used_at)
+        .bind(&token.bound_to)
         .execute()
         .await
         .map(|_| ())
@@ -89,6 +93,36 @@ pub async fn consume(tx: &mut Tx, digest: &Digest, now: Timestamp) -> Result<Ref
     }
     let seen = find(tx, digest).await?.filter(|token| token.used_at.is_some());
     Ok(seen.map_or(RefreshConsumption::Unknown, |token| RefreshConsumption::Reused { grant_id: token.grant_id }))
+}
+
+/// Uses a token that stays as it is (FAPI 2.0 Security Profile 5.3.2.1: no rotation for clients that prove themselves
+/// and their tokens by a key), and moves its end by inactivity.
+///
+/// # Errors
+/// What the store said.
+pub async fn keep(
+    tx: &mut Tx,
+    digest: &Digest,
+    expires_at: Timestamp,
+    now: Timestamp,
+) -> Result<RefreshConsumption, Error> {
+    let kept: Option<RefreshToken> = tx
+        .query(concat!(
+            "UPDATE refresh_token SET expires_at = $3
+             WHERE digest = $1 AND used_at IS NULL AND expires_at > $2
+               AND EXISTS (SELECT 1 FROM authorization_grant g
+                           WHERE g.id = refresh_token.grant_id AND g.ended_at IS NULL AND g.expires_at > $2)
+             RETURNING ",
+            columns!()
+        ))
+        .bind(digest)
+        .bind(now)
+        .bind(expires_at)
+        .optional()
+        .await?;
+    let Some(token) = kept else { return Ok(RefreshConsumption::Unknown) };
+    let grant = grant::find_for_token(tx, token.grant_id).await?.ok_or(Error::NotFound)?;
+    Ok(RefreshConsumption::Fresh { token, grant: Box::new(grant) })
 }
 
 /// Ends the family of a generation that is presented too late, so that a clock set back later finds it ended (I15).

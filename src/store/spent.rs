@@ -17,6 +17,10 @@ words! {
         PasskeyOffer = "passkey_offer",
         /// The answer on the stop page before a risky change: good for one act.
         StopConfirmation = "stop_confirmation",
+        /// A pushed authorization request: the sign-in it was for has ended.
+        PushedRequest = "pushed_request",
+        /// A DPoP proof: digest of its key and `jti`.
+        DpopProof = "dpop_proof",
         /// An access token that was revoked before its end (RFC 7009).
         RevokedAccessToken = "revoked_access_token",
     }

@@ -1,0 +1,63 @@
+//! Where an authorization request stands: in the address, in a request object, or pushed beforehand.
+
+use super::clients::KnownClient;
+use super::{Outcome, Services, pushed_request, request_object};
+use crate::base::Digest;
+use crate::protocol::authorize::{self as rules, Asked, Passage, Refusal};
+use crate::protocol::pushed_request as handles;
+use crate::protocol::{Error, ErrorCode, Parameters, ShowReason};
+
+/// A request, found.
+pub struct Found {
+    parameters: Parameters,
+    passage: Passage,
+    /// Of a pushed request: to be used up with the answer.
+    pub pushed: Option<Digest>,
+}
+
+impl Found {
+    /// To be judged.
+    pub const fn asked(&self) -> Asked<'_> {
+        Asked { parameters: &self.parameters, passage: self.passage }
+    }
+}
+
+/// Finds the request of a client. Of a pushed or signed one nothing counts that stands beside it in the address (RFC
+/// 9126 4, RFC 9101 6.3), not even in part.
+pub async fn find(services: &Services, known: &KnownClient, sent: Parameters) -> Outcome<Result<Found, Refusal>> {
+    let refuse = |error: Error, sent: &Parameters| Ok(Err(rules::refuse(sent, &known.client, error)));
+    if let Some(address) = sent.get("request_uri") {
+        if sent.is_present("request") {
+            return refuse(REQUEST_TWICE, &sent);
+        }
+        let Some(handle) = handles::handle(address) else {
+            return refuse(REQUEST_URI_NOT_SUPPORTED, &sent);
+        };
+        let Some(loaded) = pushed_request::load(services, &known.client.client_id, handle).await? else {
+            return Ok(Err(Refusal::Show(ShowReason::UnknownRequestUri)));
+        };
+        let pushed_request::Loaded { parameters, passage, digest } = loaded;
+        return Ok(Ok(Found { parameters, passage, pushed: Some(digest) }));
+    }
+    let Some(object) = sent.get("request") else {
+        return Ok(Ok(Found { parameters: sent, passage: Passage::default(), pushed: None }));
+    };
+    match request_object::read(services, known, &sent, object).await? {
+        Ok(parameters) => {
+            let passage = Passage { pushed: false, signed: true };
+            Ok(Ok(Found { parameters, passage, pushed: None }))
+        }
+        Err(error) => refuse(error, &sent),
+    }
+}
+
+/// OpenID Connect Core 6.1: one way, not two.
+const REQUEST_TWICE: Error =
+    Error::new(ErrorCode::InvalidRequest, "request_and_request_uri", "Send request or request_uri, not both.");
+
+/// OpenID Connect Core 3.1.2.6: nothing is fetched from an address that a request names (G1).
+const REQUEST_URI_NOT_SUPPORTED: Error = Error::new(
+    ErrorCode::RequestUriNotSupported,
+    "request_uri_not_pushed",
+    "request_uri must be one that this server gave for a pushed request.",
+);
