@@ -21,6 +21,9 @@ impl SigningAlgorithm {
     /// Every algorithm, the preferred one first.
     pub const ALL: [Self; 4] = [Self::ES256, Self::RS256, Self::PS256, Self::EdDsa];
 
+    /// What FAPI 2.0 Security Profile 5.4.1 leaves, and what DPoP proofs may be signed with here.
+    pub const FAPI: [Self; 3] = [Self::ES256, Self::PS256, Self::EdDsa];
+
     /// The JWA name, as in a JOSE header.
     pub const fn as_str(self) -> &'static str {
         match self {
