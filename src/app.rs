@@ -3,7 +3,7 @@
 use crate::base::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::cache::{Cache, MemoryCache, RedisCache};
 use crate::config::{CodeSender, Config, EmailSender, LogFormat, Register, RegisterAdapter, SmtpProtection};
-use crate::crypto::{HashLimits, KeyEncryptionKey, Passkeys, PasswordHasher, Sealer};
+use crate::crypto::{DpopNonces, HashLimits, KeyEncryptionKey, Passkeys, PasswordHasher, Sealer};
 use crate::db::{Db, Pools};
 use crate::flow::Services;
 use crate::flow::clients::Clients;
@@ -62,6 +62,9 @@ impl StartError {
 fn because<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> StartError {
     move |error| StartError::new(format!("{what}: {error}"))
 }
+
+/// A nonce for DPoP proofs is good for one to two of these (RFC 9449 8: short, yet longer than a slow round trip).
+const DPOP_NONCE_STEP: Duration = Duration::from_secs(150);
 
 /// Name of the key-encryption key's file in the key folder.
 pub const KEK_FILE: &str = "kek.bin";
@@ -164,6 +167,7 @@ pub async fn build(
     Ok(Arc::new(Services {
         keys: Keys::new(ring, clock.now()),
         passwords: PasswordHasher::new(limits),
+        dpop_nonces: DpopNonces::new(sealer.clone(), DPOP_NONCE_STEP),
         clients: Clients::default(),
         clock,
         entropy,

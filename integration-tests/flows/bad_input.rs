@@ -143,7 +143,9 @@ async fn c3_after_it_is_proved_every_error_is_the_portals_with_iss_and_state() {
         ("login_hint", &hint, "invalid_request"),
         ("id_token_hint", "evil", "invalid_request"),
         ("id_token_hint", "eyJ.eyJ.sig", "invalid_request"),
-        ("request", "eyJ.eyJ.sig", "request_not_supported"),
+        ("request", "eyJ.eyJ.sig", "invalid_request_object"),
+        ("request", "eyJhbGciOiJub25lIn0.e30.", "request_not_supported"),
+        ("dpop_jkt", "x", "invalid_request"),
         ("request_uri", "https://evil.example/r", "request_uri_not_supported"),
         ("registration", "{}", "registration_not_supported"),
     ];

@@ -31,6 +31,10 @@ mod off;
 #[cfg(test)]
 mod organizations;
 #[cfg(test)]
+mod possession;
+#[cfg(test)]
+mod pushed;
+#[cfg(test)]
 mod recognised;
 #[cfg(test)]
 mod refresh;

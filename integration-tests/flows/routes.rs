@@ -38,6 +38,7 @@ const ROUTES: &[(&str, &[&str], Door)] = &[
     ("/privacy", &["GET"], Public),
     ("/accessibility", &["GET"], Public),
     ("/authorize", &["GET", "POST"], Public),
+    ("/par", &["POST"], Client),
     ("/token", &["POST"], Client),
     ("/introspect", &["POST"], Client),
     ("/revoke", &["POST"], Client),

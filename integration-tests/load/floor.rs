@@ -154,6 +154,7 @@ impl Floor {
             created_at: now(),
             expires_at: grant.expires_at,
             used_at: None,
+            bound_to: None,
         };
         store::refresh_token::insert(tx, &row).await.unwrap();
         token

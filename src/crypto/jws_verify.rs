@@ -42,6 +42,21 @@ pub fn verify_with_jwks(
     Err(outcome)
 }
 
+/// Verifies a DPoP proof's signature with the key it brings in its `jwk` header (RFC 9449 4.3, step 7), and nothing else:
+/// [`crate::protocol::dpop::Proof`] judges the rest. Such a signature proves who holds the key, never who that is.
+///
+/// # Errors
+/// The first rule it breaks.
+pub fn verify_with_own_key(jwt: &str, allowed: &[SigningAlgorithm]) -> Result<(), VerifyError> {
+    let token = Compact::parse_but(jwt, Some("jwk"))?;
+    let algorithm: SigningAlgorithm = token.text("alg")?.ok_or(VerifyError::Algorithm)?.parse()?;
+    if !allowed.contains(&algorithm) {
+        return Err(VerifyError::Algorithm);
+    }
+    let jwk = token.header.get("jwk").and_then(Value::as_object).ok_or(VerifyError::KeySet)?;
+    PublicKey::from_jwk(jwk, algorithm)?.verify(token.message, &token.signature)
+}
+
 /// A token that names a key is verified with a key of that name only; one that names none, with any that fits.
 fn named(jwk: &Members, kid: Option<&str>) -> bool {
     kid.is_none_or(|kid| jwk.get("kid").and_then(Value::as_str) == Some(kid))

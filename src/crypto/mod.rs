@@ -3,8 +3,10 @@
 //! Everything here is a plain function of values: keys, time and randomness are handed in. Nothing reads a store.
 
 mod compact;
+mod dpop;
 mod gate;
 mod half_hash;
+mod jwe;
 mod jws_verify;
 mod key_encryption_key;
 mod one_time_code;
@@ -18,8 +20,12 @@ mod signing;
 mod totp;
 
 pub use compact::{JWS_MAX_BYTES, VerifyError};
+pub use dpop::{DpopNonces, verify_proof};
 pub use half_hash::half_hash;
-pub use jws_verify::verify_with_jwks;
+pub use jwe::{
+    EncryptionKeyRing, EncryptionKeyRow, JWE_MAX_BYTES, JweError, Recipient, encrypt, generate_encryption_key, is_jwe,
+};
+pub use jws_verify::{verify_with_jwks, verify_with_own_key};
 pub use key_encryption_key::{KeyEncryptionKey, KeyFileError};
 pub use one_time_code::{RECOVERY_CODE_COUNT, normalize_recovery_code, normalize_sent_code, recovery_codes, sent_code};
 pub use passkey_error::PasskeyError;

@@ -1,4 +1,4 @@
-//! When signing keys are made, published, used and retired: a pure plan (I10, T4).
+//! When keys are made, published, used and retired: a pure plan (I10, T4).
 
 use super::SigningAlgorithm;
 use crate::base::Timestamp;
@@ -7,13 +7,13 @@ use std::time::Duration;
 /// Clocks of nodes may differ by this much: added to every waiting time of the plan.
 const CLOCK_MARGIN: Duration = Duration::from_secs(120);
 
-/// Id, algorithm and times of a signing key.
+/// Id, algorithm and times of a signing key, or of an encryption key, which "signs" while others should encrypt to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeySchedule {
+pub struct KeySchedule<A = SigningAlgorithm> {
     /// RFC 7638 thumbprint.
     pub kid: String,
-    /// What it signs with.
-    pub algorithm: SigningAlgorithm,
+    /// What it is for.
+    pub algorithm: A,
     /// In JWKS from here.
     pub published_at: Timestamp,
     /// Signs from here.
@@ -24,7 +24,7 @@ pub struct KeySchedule {
     pub retires_at: Option<Timestamp>,
 }
 
-impl KeySchedule {
+impl<A> KeySchedule<A> {
     /// Whether the key is in JWKS at `now`.
     pub fn published_at(&self, now: Timestamp) -> bool {
         self.published_at <= now && self.retires_at.is_none_or(|retires| now < retires)
@@ -44,9 +44,9 @@ impl KeySchedule {
 
 /// How keys age.
 #[derive(Debug, Clone)]
-pub struct RotationPolicy {
+pub struct RotationPolicy<A = SigningAlgorithm> {
     /// Algorithms that must have a key.
-    pub algorithms: Vec<SigningAlgorithm>,
+    pub algorithms: Vec<A>,
     /// How long a key signs before its successor takes over.
     pub signing_period: Duration,
     /// How long others may cache our JWKS.
@@ -57,11 +57,11 @@ pub struct RotationPolicy {
 
 /// One step of a plan. Steps are idempotent in effect: the plan after carrying them out is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RotationAction {
+pub enum RotationAction<A = SigningAlgorithm> {
     /// Make a key.
     Generate {
         /// For this algorithm.
-        algorithm: SigningAlgorithm,
+        algorithm: A,
         /// In JWKS from here.
         published_at: Timestamp,
         /// Signs from here.
@@ -84,20 +84,33 @@ pub enum RotationAction {
 }
 
 /// What must be done now so that keys rotate by `policy`.
-pub fn rotation(rows: &[KeySchedule], now: Timestamp, policy: &RotationPolicy) -> Vec<RotationAction> {
+pub fn rotation<A: Copy + PartialEq>(
+    rows: &[KeySchedule<A>],
+    now: Timestamp,
+    policy: &RotationPolicy<A>,
+) -> Vec<RotationAction<A>> {
     plan(rows, now, policy, false)
 }
 
 /// The same, with a successor for every algorithm that has none waiting: `keys rotate`.
-pub fn rotate_now(rows: &[KeySchedule], now: Timestamp, policy: &RotationPolicy) -> Vec<RotationAction> {
+pub fn rotate_now<A: Copy + PartialEq>(
+    rows: &[KeySchedule<A>],
+    now: Timestamp,
+    policy: &RotationPolicy<A>,
+) -> Vec<RotationAction<A>> {
     plan(rows, now, policy, true)
 }
 
-fn plan(rows: &[KeySchedule], now: Timestamp, policy: &RotationPolicy, force: bool) -> Vec<RotationAction> {
+fn plan<A: Copy + PartialEq>(
+    rows: &[KeySchedule<A>],
+    now: Timestamp,
+    policy: &RotationPolicy<A>,
+    force: bool,
+) -> Vec<RotationAction<A>> {
     let mut actions = Vec::new();
     let lead = policy.jwks_max_age.saturating_add(CLOCK_MARGIN);
     for algorithm in &policy.algorithms {
-        let mut keys: Vec<&KeySchedule> = rows.iter().filter(|key| key.algorithm == *algorithm).collect();
+        let mut keys: Vec<&KeySchedule<A>> = rows.iter().filter(|key| key.algorithm == *algorithm).collect();
         keys.sort_by_key(|key| (key.signs_from, key.published_at));
         let mut takeover = None;
         if due(keys.last().copied(), now, policy, lead, force) {
@@ -116,7 +129,13 @@ fn plan(rows: &[KeySchedule], now: Timestamp, policy: &RotationPolicy, force: bo
 
 /// Whether an algorithm needs a new key now: it has none, its newest would sign too long unless a successor is
 /// published now, or its newest was ended without one.
-fn due(newest: Option<&KeySchedule>, now: Timestamp, policy: &RotationPolicy, lead: Duration, force: bool) -> bool {
+fn due<A>(
+    newest: Option<&KeySchedule<A>>,
+    now: Timestamp,
+    policy: &RotationPolicy<A>,
+    lead: Duration,
+    force: bool,
+) -> bool {
     let Some(newest) = newest else { return true };
     let waiting = newest.signs_from > now;
     let aged = newest.signs_from.plus(policy.signing_period) <= now.plus(lead);
@@ -125,11 +144,11 @@ fn due(newest: Option<&KeySchedule>, now: Timestamp, policy: &RotationPolicy, le
 }
 
 /// Ends every key at the time its next one takes over, and keeps it in JWKS until its last token has ended.
-fn supersede(
-    keys: &[&KeySchedule],
+fn supersede<A>(
+    keys: &[&KeySchedule<A>],
     takeover: Option<Timestamp>,
-    policy: &RotationPolicy,
-    actions: &mut Vec<RotationAction>,
+    policy: &RotationPolicy<A>,
+    actions: &mut Vec<RotationAction<A>>,
 ) {
     let successors = keys.iter().skip(1).map(|key| key.signs_from).chain(takeover);
     for (key, signs_until) in keys.iter().zip(successors) {

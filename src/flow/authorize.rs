@@ -77,7 +77,8 @@ pub async fn begin(services: &Services, input: &[u8], arrival: Arrival<'_>) -> O
     };
     let capabilities = super::metadata::capabilities(services);
     let found = authorization_request::find(services, &known, parameters).await?;
-    let judged = found.and_then(|found| Ok((rules::check(found.asked(), Some(&known.client), &capabilities)?, found.pushed)));
+    let judged =
+        found.and_then(|found| Ok((rules::check(found.asked(), Some(&known.client), &capabilities)?, found.pushed)));
     let (request, pushed) = match judged {
         Ok(judged) => judged,
         Err(Refusal::Show(reason)) => return Ok(Begin::Show(reason)),
@@ -603,10 +604,7 @@ async fn finish(
         ended_reason: None,
         organization_id: acting.as_ref().map(|held| held.organization_id),
         origin: store::grant::GrantOrigin::Code,
-        terms: GrantTerms {
-            code_bound_to: request.dpop_jkt.clone().map(Confirmation::Key),
-            ..GrantTerms::default()
-        },
+        terms: GrantTerms { code_bound_to: request.dpop_jkt.clone().map(Confirmation::Key), ..GrantTerms::default() },
     };
     store::grant::insert(&mut tx, &grant).await?;
     let event = GrantEvent::Issued { acr, scope: grant.scope.clone() };

@@ -30,8 +30,7 @@ pub async fn proved_key(
         Vec::new()
     };
     let endpoints: Vec<&str> = caller.urls.iter().map(String::as_str).collect();
-    let expected =
-        Expected { method: caller.method, endpoints: &endpoints, access_token, nonces: &nonces, now };
+    let expected = Expected { method: caller.method, endpoints: &endpoints, access_token, nonces: &nonces, now };
     let accepted = match proof.check(&expected) {
         Ok(accepted) => accepted,
         Err(error) => return Ok(Err(error)),

@@ -5,7 +5,7 @@ use super::keys::Keys;
 use crate::base::{Clock, Entropy};
 use crate::cache::Cache;
 use crate::config::Config;
-use crate::crypto::{Passkeys, PasswordHasher, Sealer};
+use crate::crypto::{DpopNonces, Passkeys, PasswordHasher, Sealer};
 use crate::db::Db;
 use crate::identity::AcrTable;
 use crate::registers::{OrganizationRegister, PopulationRegister};
@@ -27,6 +27,8 @@ pub struct Services {
     pub sealer: Sealer,
     /// Signing keys.
     pub keys: Keys,
+    /// Nonces for DPoP proofs.
+    pub dpop_nonces: DpopNonces,
     /// The gate in front of argon2.
     pub passwords: PasswordHasher,
     /// WebAuthn.

@@ -172,8 +172,7 @@ async fn rotate(
             let entry = audit::entry(services, GrantEvent::RefreshRotated);
             audit::append(&mut tx, entry.person(grant.person_id).client(&grant.client_id).grant(grant.id)).await?;
             // The generation keeps its full scope; a narrower answer narrows this access token only (RFC 6749 6).
-            let refresh =
-                if kept { None } else { next_refresh(services, &mut tx, by, &grant, &state.scope).await? };
+            let refresh = if kept { None } else { next_refresh(services, &mut tx, by, &grant, &state.scope).await? };
             tx.commit().await?;
             tokens(services, by, &grant, (&scope, refresh, &exchange.resource)).await.map(Ok)
         }
@@ -236,11 +235,7 @@ const REPRESENTATION_DUE: Error = Error::new(
 
 /// Renews tokens. Where the register's word on a representation is due, it is asked first, with no transaction open
 /// meanwhile: the refresh token is as unused as before, and the second look counts.
-async fn refresh(
-    services: &Services,
-    by: &By<'_>,
-    exchange: &RefreshExchange,
-) -> Outcome<Result<Value, Error>> {
+async fn refresh(services: &Services, by: &By<'_>, exchange: &RefreshExchange) -> Outcome<Result<Value, Error>> {
     let answer = rotate(services, by, exchange, true).await?;
     if answer != Err(REPRESENTATION_DUE) {
         return Ok(answer);
@@ -381,11 +376,7 @@ async fn tokens(
     Ok(answer)
 }
 
-fn client_credentials(
-    services: &Services,
-    by: &By<'_>,
-    request: &CredentialsRequest,
-) -> Outcome<Result<Value, Error>> {
+fn client_credentials(services: &Services, by: &By<'_>, request: &CredentialsRequest) -> Outcome<Result<Value, Error>> {
     let client = &by.known.client;
     let allowed = match rules::client_credentials(client, request) {
         Ok(allowed) => allowed,
@@ -417,7 +408,7 @@ fn client_credentials(
 fn answer(token: &str, access: &AccessToken, now: Timestamp) -> Map<String, Value> {
     let mut answer = Map::new();
     answer.insert("access_token".into(), token.into());
-    answer.insert("token_type".into(), Confirmation::token_type(access.confirmation.as_ref()).into());
+    answer.insert("token_type".into(), access.confirmation.as_ref().map_or("Bearer", Confirmation::token_type).into());
     answer.insert("expires_in".into(), access.expires_at.seconds().saturating_sub(now.seconds()).into());
     answer.insert("scope".into(), access.scope.to_string().into());
     answer

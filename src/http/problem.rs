@@ -154,7 +154,9 @@ impl From<ShowReason> for Problem {
             ShowReason::MissingClientId | ShowReason::UnknownClient => ProblemReason::UnknownPortal,
             ShowReason::DisabledClient => ProblemReason::PortalDisabled,
             ShowReason::MissingRedirectUri | ShowReason::UnregisteredRedirectUri => ProblemReason::AddressNotRegistered,
-            ShowReason::MalformedRequest | ShowReason::UnsupportedResponseMode => ProblemReason::PortalRequest,
+            ShowReason::MalformedRequest | ShowReason::UnsupportedResponseMode | ShowReason::UnknownRequestUri => {
+                ProblemReason::PortalRequest
+            }
         };
         Self { reason: page, cause: reason.as_str(), fault: None, developer_hint: Some(reason.description()) }
     }

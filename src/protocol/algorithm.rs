@@ -21,6 +21,9 @@ impl SigningAlgorithm {
     /// Every algorithm, the preferred one first.
     pub const ALL: [Self; 4] = [Self::ES256, Self::RS256, Self::PS256, Self::EdDsa];
 
+    /// What FAPI 2.0 Security Profile 5.4.1 leaves, and what DPoP proofs may be signed with here.
+    pub const FAPI: [Self; 3] = [Self::ES256, Self::PS256, Self::EdDsa];
+
     /// The JWA name, as in a JOSE header.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -47,90 +50,9 @@ impl fmt::Display for SigningAlgorithm {
     }
 }
 
-/// How the key of an encrypted token gets to its reader (RFC 7518 4.1). No passwords (PBES2), no shared keys, no
-/// RSA1_5 (F10).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum KeyManagement {
-    /// RSAES-OAEP with SHA-256.
-    #[serde(rename = "RSA-OAEP-256")]
-    RsaOaep256,
-    /// The agreed key itself.
-    #[serde(rename = "ECDH-ES")]
-    EcdhEs,
-    /// The agreed key wraps another.
-    #[serde(rename = "ECDH-ES+A256KW")]
-    EcdhEsA256Kw,
-}
-
-impl KeyManagement {
-    /// Every algorithm, the preferred one first.
-    pub const ALL: [Self; 3] = [Self::EcdhEsA256Kw, Self::EcdhEs, Self::RsaOaep256];
-
-    /// The JWA name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RsaOaep256 => "RSA-OAEP-256",
-            Self::EcdhEs => "ECDH-ES",
-            Self::EcdhEsA256Kw => "ECDH-ES+A256KW",
-        }
-    }
-
-    /// From a JWA name, letter for letter.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
-    }
-}
-
-/// How the content of an encrypted token is sealed (RFC 7518 5.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
-pub enum ContentEncryption {
-    /// AES-128 in GCM.
-    A128GCM,
-    /// AES-256 in GCM.
-    A256GCM,
-    /// AES-128 in CBC with HMAC-SHA-256: what a client that registers only `alg` gets (OpenID Connect Registration 2).
-    #[default]
-    #[serde(rename = "A128CBC-HS256")]
-    A128CbcHs256,
-}
-
-impl ContentEncryption {
-    /// Every algorithm, the preferred one first.
-    pub const ALL: [Self; 3] = [Self::A256GCM, Self::A128GCM, Self::A128CbcHs256];
-
-    /// The JWA name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::A128GCM => "A128GCM",
-            Self::A256GCM => "A256GCM",
-            Self::A128CbcHs256 => "A128CBC-HS256",
-        }
-    }
-
-    /// From a JWA name, letter for letter.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn f10_only_listed_encryption_names_are_algorithms() {
-        for name in ["RSA1_5", "RSA-OAEP", "dir", "A256KW", "PBES2-HS256+A128KW", "ecdh-es", ""] {
-            assert_eq!(KeyManagement::parse(name), None, "{name}");
-        }
-        for algorithm in KeyManagement::ALL {
-            assert_eq!(KeyManagement::parse(algorithm.as_str()), Some(algorithm));
-            assert_eq!(serde_json::to_value(algorithm).unwrap(), algorithm.as_str());
-        }
-        for algorithm in ContentEncryption::ALL {
-            assert_eq!(ContentEncryption::parse(algorithm.as_str()), Some(algorithm));
-            assert_eq!(serde_json::to_value(algorithm).unwrap(), algorithm.as_str());
-        }
-    }
 
     #[test]
     fn f5_only_listed_asymmetric_names_are_algorithms() {

@@ -5,6 +5,7 @@
 
 use super::claims_request::{self, ClaimsRequest};
 use super::client::{Client, GrantType};
+use super::confirmation::Thumbprint;
 use super::redirect_uri::{self, ProvedRedirect};
 use super::representation::{self, RepresentationPolicy, RepresentationRequest};
 use super::response::{AuthorizeAnswer, AuthorizeResponse};
@@ -355,7 +356,8 @@ fn registration(input: &Input<'_>, _: &mut AuthorizeRequest) -> Result<(), Error
 /// A profile implies both: FAPI 2.0 Security Profile 5.3.2.2, Message Signing 5.3.
 fn passage(input: &Input<'_>, _: &mut AuthorizeRequest) -> Result<(), Error> {
     if input.client.must_push() && !input.passage.pushed {
-        let description = "This client pushes its requests: post this one to the pushed authorization request endpoint.";
+        let description =
+            "This client pushes its requests: post this one to the pushed authorization request endpoint.";
         return Err(invalid("request_not_pushed", description));
     }
     if input.client.must_sign_requests() && !input.passage.signed {
@@ -376,8 +378,7 @@ pub const DPOP_JKT_DIFFERS: Error =
 fn dpop_jkt(input: &Input<'_>, request: &mut AuthorizeRequest) -> Result<(), Error> {
     let Some(named) = input.parameters.get("dpop_jkt") else { return Ok(()) };
     let malformed = "dpop_jkt must be the SHA-256 thumbprint of a key in base64url: 43 characters.";
-    request.dpop_jkt =
-        Some(Thumbprint::parse(named).map_err(|_| invalid("dpop_jkt_malformed", malformed))?);
+    request.dpop_jkt = Some(Thumbprint::parse(named).map_err(|_| invalid("dpop_jkt_malformed", malformed))?);
     Ok(())
 }
 

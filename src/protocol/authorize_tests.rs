@@ -123,9 +123,22 @@ fn refusals() -> Vec<Row> {
     let deep = format!(r#"{{"userinfo":{}"#, "[".repeat(4_000));
     vec![
         ("state", portal(), with("state", &"s".repeat(2_049)), InvalidRequest, "state_too_long"),
-        ("unsupported", portal(), with("request", "a.b.c"), RequestNotSupported, "request_object"),
-        ("unsupported", portal(), with("request_uri", "http://127.0.0.1/"), RequestUriNotSupported, "request_uri"),
-        ("unsupported", portal(), with("registration", "{}"), RegistrationNotSupported, "registration"),
+        ("registration", portal(), with("registration", "{}"), RegistrationNotSupported, "registration"),
+        (
+            "passage",
+            client_with(|m| m.doors.require_pushed_authorization_requests = true),
+            with("scope", "openid"),
+            InvalidRequest,
+            "request_not_pushed",
+        ),
+        (
+            "passage",
+            client_with(|m| m.doors.require_signed_request_object = true),
+            with("scope", "openid"),
+            InvalidRequestObject,
+            "request_not_signed",
+        ),
+        ("dpop_jkt", portal(), with("dpop_jkt", "short"), InvalidRequest, "dpop_jkt_malformed"),
         ("response_type", portal(), with("response_type", ""), InvalidRequest, "response_type_missing"),
         (
             "response_type",
@@ -268,7 +281,8 @@ fn each_check_refuses_what_it_should_and_nothing_before_it_does() {
         let before = CHECKS.iter().take_while(|check| check.name != name);
         let mut request = begin(&parameters, Some(&client)).unwrap();
         let capabilities = capabilities();
-        let input = Input { parameters: &parameters, client: &client, capabilities: &capabilities };
+        let passage = Passage::default();
+        let input = Input { parameters: &parameters, passage, client: &client, capabilities: &capabilities };
         for check in before {
             assert_eq!((check.rule)(&input, &mut request), Ok(()), "{} before {name}", check.name);
         }
@@ -350,7 +364,7 @@ fn k1_no_refusal_repeats_the_request() {
         "claims",
         "code_challenge",
         "code_challenge_method",
-        "request",
+        "dpop_jkt",
         "resource",
         "id_token_hint",
     ] {

@@ -62,6 +62,8 @@ error_codes! {
     ConsentRequired = "consent_required";
     /// OpenID Connect Core 3.1.2.6.
     InvalidRequestUri = "invalid_request_uri";
+    /// OpenID Connect Core 3.1.2.6, RFC 9101 7: the request object is not one, or not the client's.
+    InvalidRequestObject = "invalid_request_object";
     /// OpenID Connect Core 3.1.2.6.
     RequestNotSupported = "request_not_supported";
     /// OpenID Connect Core 3.1.2.6.
@@ -74,6 +76,10 @@ error_codes! {
     InvalidToken = "invalid_token";
     /// RFC 6750 3.1.
     InsufficientScope = "insufficient_scope";
+    /// RFC 9449 5, 7.1: the DPoP proof is missing, malformed or for another request.
+    InvalidDpopProof = "invalid_dpop_proof";
+    /// RFC 9449 8, 9: the proof must hold the nonce that comes with this answer.
+    UseDpopNonce = "use_dpop_nonce";
     /// RFC 7591 3.2.2.
     InvalidRedirectUri = "invalid_redirect_uri";
     /// RFC 7591 3.2.2.

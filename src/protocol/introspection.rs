@@ -67,7 +67,7 @@ pub fn active(token: &ActiveToken<'_>) -> Value {
     answer.insert("exp".into(), token.expires_at.seconds().into());
     if let Some(jti) = token.jti {
         answer.insert("jti".into(), jti.into());
-        answer.insert("token_type".into(), Confirmation::token_type(token.confirmation).into());
+        answer.insert("token_type".into(), token.confirmation.map_or("Bearer", Confirmation::token_type).into());
     }
     if let Some(authentication) = token.authentication {
         put_authentication(&mut answer, authentication);
@@ -122,6 +122,8 @@ mod tests {
             jti: Some("j"),
             authentication: Some(&authentication),
             authorization_details: None,
+            confirmation: None,
+            actor: None,
         };
         let answer = active(&token);
         assert_eq!(

@@ -32,19 +32,27 @@ pub fn is_compact(text: &str) -> bool {
 /// # Errors
 /// [`JsonRefused`] for another form, other base64, JSON that is no object, too deep, too large or with a doubled member.
 pub fn read_unverified(text: &str) -> Result<Unverified, JsonRefused> {
+    read_within(text, LIMITS)
+}
+
+/// The same, with other limits for the JSON of both parts.
+///
+/// # Errors
+/// As [`read_unverified`].
+pub fn read_within(text: &str, limits: Limits) -> Result<Unverified, JsonRefused> {
     if !is_compact(text) {
         return Err(JsonRefused);
     }
-    let mut parts = text.split('.').map(object);
+    let mut parts = text.split('.').map(|part| object(part, limits));
     match (parts.next(), parts.next()) {
         (Some(header), Some(claims)) => Ok(Unverified { header: header?, claims: claims? }),
         _ => Err(JsonRefused),
     }
 }
 
-fn object(part: &str) -> Result<Map<String, Value>, JsonRefused> {
+fn object(part: &str, limits: Limits) -> Result<Map<String, Value>, JsonRefused> {
     let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| JsonRefused)?;
-    strict_json::parse_object(std::str::from_utf8(&bytes).map_err(|_| JsonRefused)?, LIMITS)
+    strict_json::parse_object(std::str::from_utf8(&bytes).map_err(|_| JsonRefused)?, limits)
 }
 
 /// RFC 7515 4.1.9: whether `typ` names a type, in any letter case, with or without `application/`.
@@ -63,7 +71,12 @@ const FOREIGN_KEYS: &[&str] = &["crit", "jwk", "jku", "x5u", "x5c", "b64", "zip"
 
 /// Whether the header points to a key of its own or asks for an extension.
 pub fn has_refused_member(header: &Map<String, Value>) -> bool {
-    FOREIGN_KEYS.iter().any(|member| header.contains_key(*member))
+    has_refused_member_but(header, None)
+}
+
+/// The same, where one member belongs there: a DPoP proof brings its `jwk` (RFC 9449 4.2).
+pub fn has_refused_member_but(header: &Map<String, Value>, allowed: Option<&str>) -> bool {
+    FOREIGN_KEYS.iter().any(|member| Some(*member) != allowed && header.contains_key(*member))
 }
 
 /// A NumericDate (RFC 7519 2) as this server reads it: a whole, non-negative JSON number. Text, fraction, exponent,

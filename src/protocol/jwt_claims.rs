@@ -197,7 +197,7 @@ impl AccessToken {
             put_authentication(&mut claims, authentication);
         }
         put_details(&mut claims, self.authorization_details.as_ref());
-        claims.extend(self.confirmation.as_ref().map(|cnf| ("cnf".to_owned(), json!(cnf))));
+        claims.extend(self.confirmation.as_ref().map(|cnf| ("cnf".to_owned(), cnf.to_json())));
         claims.extend(self.actor.as_ref().map(|actor| ("act".to_owned(), actor.clone())));
         claims
     }
@@ -242,7 +242,7 @@ impl AccessToken {
         // A binding that does not read is a token that nobody may use, never one that everybody may.
         let confirmation = match claims.get("cnf") {
             None => None,
-            Some(cnf) => Some(Confirmation::deserialize(cnf).ok()?),
+            Some(cnf) => Some(Confirmation::read(cnf).ok()?),
         };
         Some(Self {
             issuer: text("iss")?,

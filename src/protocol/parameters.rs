@@ -2,6 +2,7 @@
 
 use super::{Error, ErrorCode};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::fmt;
 
 /// Most bytes of all parameters together, as sent.
@@ -17,6 +18,37 @@ const MAX_NAME_BYTES: usize = 128;
 
 /// Values that may be larger than the rest.
 const LARGE: &[&str] = &["authorization_details", "claims", "id_token_hint", "client_assertion", "request", "token"];
+/// Parameters of an authorization request: in a request object a text, or what [`Parameters::from_members`] allows.
+const TEXTS: &[&str] = &[
+    "acr_values",
+    "authorization_details",
+    "binding_message",
+    "claims",
+    "claims_locales",
+    "client_id",
+    "client_notification_token",
+    "code_challenge",
+    "code_challenge_method",
+    "display",
+    "dpop_jkt",
+    "id_token_hint",
+    "login_hint",
+    "login_hint_token",
+    "max_age",
+    "nonce",
+    "prompt",
+    "redirect_uri",
+    "registration",
+    "request",
+    "request_uri",
+    "resource",
+    "response_mode",
+    "response_type",
+    "scope",
+    "state",
+    "ui_locales",
+    "user_code",
+];
 /// The only parameter that may be repeated (RFC 8707 2).
 const REPEATABLE: &[&str] = &["resource"];
 
@@ -44,6 +76,9 @@ pub enum ParameterError {
     /// NUL, CR or LF in a name or value (I4).
     #[error("control_character")]
     ControlCharacter,
+    /// A member of a request object is of another JSON type than its parameter takes.
+    #[error("parameter_type")]
+    WrongType,
 }
 
 impl ParameterError {
@@ -57,6 +92,7 @@ impl ParameterError {
             Self::NotUtf8 => "parameter_not_utf8",
             Self::Repeated => "repeated_parameter",
             Self::ControlCharacter => "control_character",
+            Self::WrongType => "parameter_type",
         }
     }
 
@@ -70,6 +106,7 @@ impl ParameterError {
             Self::NotUtf8 => "A parameter is not UTF-8.",
             Self::Repeated => "A parameter was sent more than once.",
             Self::ControlCharacter => "A parameter holds a NUL, CR or LF.",
+            Self::WrongType => "A parameter is of another JSON type than it takes.",
         }
     }
 }
@@ -104,18 +141,49 @@ impl Parameters {
             let mut halves = part.splitn(2, |b| *b == b'=');
             let name = form_decode(halves.next().unwrap_or_default())?;
             let value = form_decode(halves.next().unwrap_or_default())?;
-            let limit = if LARGE.contains(&name.as_str()) { MAX_LARGE_VALUE_BYTES } else { MAX_VALUE_BYTES };
-            if name.len() > MAX_NAME_BYTES || value.len() > limit {
-                return Err(ParameterError::TooLong);
-            }
-            if [&name, &value].into_iter().any(|text| text.contains(['\0', '\r', '\n'])) {
-                return Err(ParameterError::ControlCharacter);
-            }
+            bounded(&name, &value)?;
             if !REPEATABLE.contains(&name.as_str()) && entries.iter().any(|(other, _)| *other == name) {
                 return Err(ParameterError::Repeated);
             }
             entries.push((name, value));
         }
+        Ok(Self { entries })
+    }
+
+    /// The parameters that a request object holds (RFC 9101 4): each a text, but for those that carry JSON of their own
+    /// (OpenID Connect Core 6.1, RFC 9396 2), `max_age`, which may be a number, and `resource`, which may be a list.
+    /// `skip` names members that are no parameters. Members of other types that no parameter here takes are left out, as
+    /// unknown parameters are.
+    ///
+    /// # Errors
+    /// [`ParameterError`]; [`ParameterError::WrongType`] for a parameter we know, written as another type.
+    pub fn from_members(members: &Map<String, Value>, skip: &[&str]) -> Result<Self, ParameterError> {
+        let mut entries: Vec<(String, String)> = Vec::new();
+        for (name, value) in members.iter().filter(|(name, _)| !skip.contains(&name.as_str())) {
+            match value {
+                Value::String(text) => entries.push((name.clone(), text.clone())),
+                Value::Number(number) if name == "max_age" && number.is_u64() => {
+                    entries.push((name.clone(), number.to_string()));
+                }
+                Value::Object(_) if name == "claims" => entries.push((name.clone(), value.to_string())),
+                Value::Array(_) if name == "authorization_details" => entries.push((name.clone(), value.to_string())),
+                Value::Array(list) if REPEATABLE.contains(&name.as_str()) => {
+                    for one in list {
+                        let text = one.as_str().ok_or(ParameterError::WrongType)?;
+                        entries.push((name.clone(), text.to_owned()));
+                    }
+                }
+                _ if TEXTS.contains(&name.as_str()) => return Err(ParameterError::WrongType),
+                _ => {}
+            }
+        }
+        if entries.len() > MAX_COUNT {
+            return Err(ParameterError::TooMany);
+        }
+        if entries.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_TOTAL_BYTES {
+            return Err(ParameterError::TooLarge);
+        }
+        entries.iter().try_for_each(|(name, value)| bounded(name, value))?;
         Ok(Self { entries })
     }
 
@@ -147,6 +215,15 @@ impl Parameters {
     pub fn is_present(&self, name: &str) -> bool {
         self.entries.iter().any(|(other, _)| other == name)
     }
+}
+
+fn bounded(name: &str, value: &str) -> Result<(), ParameterError> {
+    let limit = if LARGE.contains(&name) { MAX_LARGE_VALUE_BYTES } else { MAX_VALUE_BYTES };
+    if name.len() > MAX_NAME_BYTES || value.len() > limit {
+        return Err(ParameterError::TooLong);
+    }
+    let controls = [name, value].into_iter().any(|text| text.contains(['\0', '\r', '\n']));
+    if controls { Err(ParameterError::ControlCharacter) } else { Ok(()) }
 }
 
 impl fmt::Debug for Parameters {

@@ -295,7 +295,8 @@ pub fn rotate(
             true,
         );
     }
-    if let Err(error) = permitted(client, GrantType::RefreshToken).and_then(|()| comes_with(token.bound_to.as_ref(), held))
+    if let Err(error) =
+        permitted(client, GrantType::RefreshToken).and_then(|()| comes_with(token.bound_to.as_ref(), held))
     {
         return refuse(error, false);
     }

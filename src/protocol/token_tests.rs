@@ -1,6 +1,7 @@
 use super::*;
 use crate::protocol::client::AuthenticationMethod;
 use crate::protocol::client::tests::client_with;
+use crate::protocol::confirmation::Thumbprint;
 use crate::protocol::error::tests::is_lawful;
 use std::time::Duration;
 
@@ -30,12 +31,40 @@ fn exchange() -> CodeExchange {
     }
 }
 
+/// As a client asks that shows no key.
+fn redeem(client: &Client, exchange: &CodeExchange, code: &CodeState, now: Timestamp) -> Verdict {
+    super::redeem(client, (exchange, None), code, now)
+}
+
+/// As a client asks that shows no key.
+fn rotate(client: &Client, exchange: &RefreshExchange, token: &RefreshState, now: Timestamp) -> RefreshVerdict {
+    super::rotate(client, (exchange, None), token, now)
+}
+
+/// RFC 9449 5, 10 (B1): what is bound to a key comes with that key, and a code shown with another is dead.
+#[test]
+fn b1_a_code_or_refresh_token_bound_to_a_key_comes_with_it() {
+    let key = |text: &str| Confirmation::Key(Thumbprint::parse(&text.repeat(43)).unwrap());
+    let (mine, other) = (key("A"), key("E"));
+    let code = CodeState { bound_to: Some(mine.clone()), ..code() };
+    let state = RefreshState { bound_to: Some(mine.clone()), ..refresh_state() };
+    assert_eq!(super::redeem(&client(), (&exchange(), Some(&mine)), &code, NOW), Verdict::Issue);
+    assert!(matches!(super::rotate(&client(), (&refresh(), Some(&mine)), &state, NOW), RefreshVerdict::Issue { .. }));
+    for held in [None, Some(&other)] {
+        let verdict = refused(super::redeem(&client(), (&exchange(), held), &code, NOW));
+        assert_eq!(verdict, (ErrorCode::InvalidGrant, "bound_to_other_key", true), "{held:?}");
+        let verdict = refresh_refused(super::rotate(&client(), (&refresh(), held), &state, NOW));
+        assert_eq!((verdict.0, verdict.1), (ErrorCode::InvalidGrant, "bound_to_other_key"), "{held:?}");
+    }
+}
+
 fn code() -> CodeState {
     CodeState {
         client_id: "portal".into(),
         redirect_uri: "https://dichvucong.example/cb".into(),
         redirect_uri_sent: true,
         resource: vec![],
+        bound_to: None,
         code_challenge: Some(CHALLENGE.into()),
         expires_at: NOW.plus(Duration::from_secs(60)),
         used_before: false,
@@ -203,6 +232,7 @@ fn refresh_state() -> RefreshState {
         client_id: "portal".into(),
         scope: ScopeSet::parse("openid profile").unwrap(),
         resource: vec![],
+        bound_to: None,
         expires_at: NOW.plus(Duration::from_secs(60)),
         family_expires_at: NOW.plus(Duration::from_secs(600)),
         used_before: false,

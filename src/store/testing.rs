@@ -150,6 +150,7 @@ pub fn refresh_token(grant: GrantId, token: &str) -> RefreshToken {
         created_at: NOW,
         expires_at: at(3_600),
         used_at: None,
+        bound_to: None,
     }
 }
 

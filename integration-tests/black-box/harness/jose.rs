@@ -1,60 +1,10 @@
 //! Keys of clients and tokens made by hand, lawful or not.
 
+pub use super::key::Key;
 use super::{base64_url, bytes_of, now, random};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
-
-/// A P-256 key pair.
-pub struct Key {
-    pair: EcdsaKeyPair,
-    kid: String,
-}
-
-impl Key {
-    /// A fresh key.
-    pub fn new() -> Self {
-        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref()).unwrap();
-        Self { pair, kid: random() }
-    }
-
-    /// The public key.
-    pub fn jwk(&self) -> Value {
-        let point = self.pair.public_key().as_ref();
-        let (x, y) = (base64_url(&point[1..33]), base64_url(&point[33..65]));
-        json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": self.kid, "use": "sig", "alg": "ES256" })
-    }
-
-    /// A header for this key.
-    pub fn header(&self) -> Value {
-        json!({ "alg": "ES256", "typ": "JWT", "kid": self.kid })
-    }
-
-    /// The public key as a PEM file, as people have it lying around.
-    pub fn pem(&self) -> String {
-        use base64::Engine;
-        // SubjectPublicKeyInfo of an uncompressed P-256 point (RFC 5480 2).
-        let mut der = bytes_of("MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgA");
-        der.extend_from_slice(self.pair.public_key().as_ref());
-        let body = base64::engine::general_purpose::STANDARD.encode(der);
-        format!("-----BEGIN PUBLIC KEY-----\n{}\n{}\n-----END PUBLIC KEY-----\n", &body[..64], &body[64..])
-    }
-
-    /// Signs whatever is given, with whatever header.
-    pub fn sign(&self, header: &Value, claims: &Value) -> String {
-        self.sign_text(&header.to_string(), &claims.to_string())
-    }
-
-    /// Signs texts that need not be JSON.
-    pub fn sign_text(&self, header: &str, claims: &str) -> String {
-        let message = format!("{}.{}", base64_url(header), base64_url(claims));
-        let signature = self.pair.sign(&SystemRandom::new(), message.as_bytes()).unwrap();
-        format!("{message}.{}", base64_url(signature))
-    }
-}
 
 /// Header and claims without a signature.
 pub fn unsigned(header: &Value, claims: &Value) -> String {

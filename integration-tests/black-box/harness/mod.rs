@@ -8,6 +8,8 @@ mod fault_proxy;
 mod history;
 mod html;
 pub mod jose;
+#[path = "../../lib/key.rs"]
+mod key;
 mod party;
 mod people;
 mod postgres;

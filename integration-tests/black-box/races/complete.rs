@@ -72,6 +72,8 @@ const STATEMENTS: &[(&str, Why)] = &[
     ("recovery_code::replace_all", Within("c11_stop_confirmation")),
     ("refresh_token::consume", Raced("e1_refresh_generation")),
     ("refresh_token::end_late", Idempotent),
+    // Not used up: a client of a profile keeps its token.
+    ("refresh_token::keep", LastWins),
     ("sent_code::attempt", Within("m2_sms_code")),
     ("sent_code::consume", Raced("m2_sms_code")),
     ("sent_code::insert", Within("m2_sms_code")),
@@ -105,6 +107,8 @@ const fn race_of(kind: SpentKind) -> Why {
         SpentKind::InteractionStep => Raced("p1_flow_end"),
         SpentKind::PasskeyOffer => Idempotent,
         SpentKind::StopConfirmation => Raced("c11_stop_confirmation"),
+        SpentKind::PushedRequest => Raced("i1_pushed_request"),
+        SpentKind::DpopProof => Raced("f2_dpop_proof"),
         SpentKind::RevokedAccessToken => Raced("e4_revocation"),
     }
 }

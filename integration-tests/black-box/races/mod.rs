@@ -91,6 +91,8 @@ races!(
     protocol::b4_authorization_code,
     protocol::e1_refresh_generation,
     protocol::f2_client_assertion,
+    protocol::i1_pushed_request,
+    protocol::f2_dpop_proof,
     protocol::e4_revocation,
     proofs::m2_totp_step,
     proofs::m2_sms_code,

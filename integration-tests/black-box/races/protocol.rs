@@ -1,7 +1,9 @@
 //! What clients present: codes, refresh tokens, assertions, revocations.
 
 use super::{RACERS, Rounds, round};
-use crate::harness::{Answer, Citizen, History, Outcome, Party, Shape, Site, Way, assertion_fields};
+use crate::harness::{
+    Answer, Citizen, History, Outcome, Party, Shape, Site, Way, assertion_fields, form, landing, now, random,
+};
 
 fn of_answer(answer: &Answer, refusal: &str) -> Outcome {
     match answer.status {
@@ -57,6 +59,53 @@ pub async fn f2_client_assertion(site: &'static Site, rounds: &mut Rounds) {
         let fields = [("token", "x"), (kind.0, &*kind.1), (assertion.0, &*assertion.1)];
         let call = || async { of_answer(&party.post_bare("/introspect", &fields).await, "invalid_client") };
         round("client assertion", number, (0..RACERS).map(|_| call())).await;
+    }
+}
+
+/// RFC 9126 2.2: one answer for a pushed request, in however many tabs its address is opened.
+pub async fn i1_pushed_request(site: &'static Site, rounds: &mut Rounds) {
+    let (citizen, party) = signed_in(site, "openid").await;
+    for number in rounds {
+        let ask = party.ask("openid").with("prompt", "none");
+        let fields: Vec<(&str, &str)> =
+            ask.params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let fields: Vec<_> = fields.into_iter().filter(|(name, _)| *name != "client_id").collect();
+        let pushed = party.post("/par", &fields).await;
+        assert_eq!(pushed.status, 201, "{}", pushed.page.body);
+        let query = form(&[("client_id", party.id.as_str()), ("request_uri", &pushed.text("request_uri"))]);
+        let target = format!("/authorize?{query}");
+        let call = || async {
+            let page = citizen.browser.get(&target).await;
+            match landing(&page) {
+                Some(landing) if landing.params.contains_key("code") => Outcome::Won,
+                Some(landing) => Outcome::Lost(landing.params.get("error").cloned().unwrap_or_default()),
+                None if page.status == 400 => Outcome::Lost("shown".to_owned()),
+                None => Outcome::Unknown(format!("{} {}", page.status, page.body)),
+            }
+        };
+        round("pushed request", number, (0..RACERS).map(|_| call())).await;
+    }
+}
+
+/// RFC 9449 11.1: a proof serves one request.
+pub async fn f2_dpop_proof(site: &'static Site, rounds: &mut Rounds) {
+    let party = Party::register(site, Shape::Basic, |metadata| {
+        metadata["grant_types"] = serde_json::json!(["authorization_code", "client_credentials"]);
+        metadata["scope"] = "openid report".into();
+    });
+    let endpoint = format!("{}/token", site.issuer);
+    let fields = [("grant_type", "client_credentials"), ("scope", "report")];
+    let claims = |nonce: &str| serde_json::json!({ "jti": random(), "htm": "POST", "htu": endpoint, "iat": now(), "nonce": nonce });
+    let send = |proof: String| {
+        let request = party.prepare("/token", &fields).header("dpop", proof);
+        party.send(request)
+    };
+    for number in rounds {
+        let told = send(party.key.proof(&claims("none"))).await;
+        let nonce = told.page.headers.get("dpop-nonce").unwrap().to_str().unwrap().to_owned();
+        let proof = party.key.proof(&claims(&nonce));
+        let call = || async { of_answer(&send(proof.clone()).await, "invalid_dpop_proof") };
+        round("DPoP proof", number, (0..RACERS).map(|_| call())).await;
     }
 }
 

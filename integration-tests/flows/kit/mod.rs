@@ -3,10 +3,13 @@
 pub mod authenticator;
 pub mod browser;
 pub mod house;
+#[path = "../../lib/key.rs"]
+mod key;
 pub mod portal;
 
 pub use browser::{Browser, Page};
 pub use house::{Citizen, HOA, House, MINH};
+pub use key::Key;
 pub use portal::{Portal, claims_of};
 
 use std::time::Duration;

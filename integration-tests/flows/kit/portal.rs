@@ -2,6 +2,7 @@
 
 use super::browser::{Browser, Page};
 use super::house::House;
+use axum::http::Method;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dinhdanh::base::sha256;
@@ -60,6 +61,13 @@ impl Portal {
 
     /// Members of an authorization request; later ones replace earlier ones, an empty value leaves one out.
     pub fn request(&self, over: &[(&str, &str)]) -> String {
+        let members = self.members(over);
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&members).finish();
+        format!("/authorize?{query}")
+    }
+
+    /// The members themselves.
+    pub fn members(&self, over: &[(&str, &str)]) -> Vec<(String, String)> {
         let challenge = URL_SAFE_NO_PAD.encode(sha256(VERIFIER.as_bytes()).as_bytes());
         let mut members: Vec<(&str, &str)> = vec![
             ("response_type", "code"),
@@ -73,6 +81,20 @@ impl Portal {
         ];
         members.retain(|(name, _)| over.iter().all(|(other, _)| other != name));
         members.extend(over.iter().filter(|(_, value)| !value.is_empty()));
+        members.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    /// Pushes a request; status and answer.
+    pub async fn push(&self, house: &House, over: &[(&str, &str)]) -> (u16, Value) {
+        let members = self.members(over);
+        let fields: Vec<(&str, &str)> = members.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let fields: Vec<_> = fields.into_iter().filter(|(name, _)| *name != "client_id").collect();
+        self.call(house, "/par", &fields).await
+    }
+
+    /// The authorization request that refers to a pushed one.
+    pub fn refer(&self, request_uri: &Value) -> String {
+        let members = [("client_id", self.id.as_str()), ("request_uri", request_uri.as_str().unwrap())];
         let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(members).finish();
         format!("/authorize?{query}")
     }
@@ -83,20 +105,38 @@ impl Portal {
 
     /// Posts to an endpoint with this portal's secret.
     pub async fn call(&self, house: &House, path: &str, fields: &[(&str, &str)]) -> (u16, Value) {
-        let mut all = vec![("client_id", self.id.as_str()), ("client_secret", self.secret.as_str())];
-        all.extend_from_slice(fields);
-        let page = house.browser().send(path, &all).await;
+        let page = self.call_with(house, &[], path, fields).await;
         (page.status.as_u16(), serde_json::from_str(&page.body).unwrap_or(Value::Null))
     }
 
+    /// The same with headers, such as a proof of possession.
+    pub async fn call_with(
+        &self,
+        house: &House,
+        headers: &[(&str, &str)],
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Page {
+        let mut all = vec![("client_id", self.id.as_str()), ("client_secret", self.secret.as_str())];
+        all.extend_from_slice(fields);
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(all).finish();
+        let mut sent = vec![("content-type", "application/x-www-form-urlencoded")];
+        sent.extend_from_slice(headers);
+        house.browser().request(Method::POST, path, &sent, &body).await
+    }
+
     pub async fn redeem(&self, house: &House, code: &str) -> (u16, Value) {
-        let fields = [
+        self.call(house, "/token", &self.redemption(code)).await
+    }
+
+    /// What redeems a code.
+    pub fn redemption<'a>(&'a self, code: &'a str) -> [(&'a str, &'a str); 4] {
+        [
             ("grant_type", "authorization_code"),
             ("code", code),
             ("redirect_uri", &self.redirect),
             ("code_verifier", VERIFIER),
-        ];
-        self.call(house, "/token", &fields).await
+        ]
     }
 
     pub async fn refresh(&self, house: &House, token: &Value, scope: Option<&str>) -> (u16, Value) {

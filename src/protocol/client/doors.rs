@@ -2,7 +2,8 @@
 //! TLS, devices, decoupled sign-in, logout by the browser.
 
 use super::{AccessTokenFormat, DeliveryMode, Profile};
-use crate::protocol::algorithm::{ContentEncryption, KeyManagement, SigningAlgorithm};
+use crate::protocol::SigningAlgorithm;
+use crate::protocol::encryption::{ContentEncryption, KeyManagement};
 use serde::{Deserialize, Serialize};
 
 /// Members of client metadata by the names of their standards: RFC 9101 10.5, RFC 9126 6, RFC 8705 2.1.2 and 3.4, RFC

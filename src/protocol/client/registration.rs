@@ -1,9 +1,9 @@
 //! The rules of registration.
 
-use super::{ApplicationType, AuthenticationMethod, ClientMetadata, Doors, GrantType, Sharing};
+use super::{ApplicationType, AuthenticationMethod, ClientMetadata, GrantType, Sharing};
 use crate::protocol::scope::{self, ScopeSet};
 use crate::protocol::strict_json::{self, Limits};
-use crate::protocol::{Error, ErrorCode, uri};
+use crate::protocol::{Error, ErrorCode, SigningAlgorithm, uri};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -109,6 +109,7 @@ type Rule = fn(&ClientMetadata, RegistrationPolicy) -> Result<(), Error>;
 
 const RULES: &[Rule] = &[
     served,
+    profile,
     names,
     grants,
     redirect_uris,
@@ -190,12 +191,81 @@ pub(super) fn validate(mut metadata: ClientMetadata, policy: RegistrationPolicy)
     Ok(metadata)
 }
 
+/// Members of doors that this version does not serve.
+const UNSERVED: &[&str] = &[
+    "ciba_profile",
+    "request_object_encryption_alg",
+    "request_object_encryption_enc",
+    "request_uris",
+    "authorization_signed_response_alg",
+    "authorization_encrypted_response_alg",
+    "authorization_encrypted_response_enc",
+    "id_token_encrypted_response_alg",
+    "id_token_encrypted_response_enc",
+    "userinfo_encrypted_response_alg",
+    "userinfo_encrypted_response_enc",
+    "introspection_signed_response_alg",
+    "introspection_encrypted_response_alg",
+    "introspection_encrypted_response_enc",
+    "access_token_format",
+    "tls_client_certificate_bound_access_tokens",
+    "tls_client_auth_subject_dn",
+    "tls_client_auth_san_dns",
+    "tls_client_auth_san_uri",
+    "tls_client_auth_san_ip",
+    "tls_client_auth_san_email",
+    "backchannel_token_delivery_mode",
+    "backchannel_client_notification_endpoint",
+    "backchannel_authentication_request_signing_alg",
+    "backchannel_user_code_parameter",
+    "frontchannel_logout_uri",
+    "frontchannel_logout_session_required",
+    "initiate_login_uri",
+    "authorization_details_types",
+];
+
 /// What this version does not serve is refused, never kept and left out.
 fn served(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
     let method = AuthenticationMethod::SERVED.contains(&metadata.token_endpoint_auth_method);
     let grants = metadata.grant_types.iter().all(|grant| GrantType::SERVED.contains(grant));
-    if !method || !grants || *metadata.doors != Doors::default() {
+    let written = serde_json::to_value(&*metadata.doors).unwrap_or_default();
+    let doors =
+        written.as_object().is_some_and(|members| !members.keys().any(|name| UNSERVED.contains(&name.as_str())));
+    if !method || !grants || !doors {
         return Err(invalid("not_served", "The metadata asks for something that this version does not serve."));
+    }
+    Ok(())
+}
+
+/// A profile takes keys that are proved asymmetrically, algorithms of FAPI and nothing that leads elsewhere (FAPI 2.0
+/// Security Profile 5.3.2.1, 5.4.1).
+fn profile(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
+    if metadata.doors.profile.is_none() {
+        return Ok(());
+    }
+    let strong = [
+        AuthenticationMethod::PrivateKeyJwt,
+        AuthenticationMethod::TlsClientAuth,
+        AuthenticationMethod::SelfSignedTlsClientAuth,
+    ];
+    if !strong.contains(&metadata.token_endpoint_auth_method) {
+        let description = "A client of a FAPI profile proves itself by private_key_jwt or mutual TLS.";
+        return Err(invalid("profile_authentication_method", description));
+    }
+    let algorithms = [
+        Some(metadata.id_token_signed_response_alg),
+        metadata.userinfo_signed_response_alg,
+        metadata.token_endpoint_auth_signing_alg,
+        metadata.access_token_signed_response_alg,
+        metadata.doors.request_object_signing_alg,
+        metadata.doors.authorization_signed_response_alg,
+        metadata.doors.introspection_signed_response_alg,
+    ];
+    if algorithms.into_iter().flatten().any(|algorithm| !SigningAlgorithm::FAPI.contains(&algorithm)) {
+        return Err(invalid("profile_algorithm", "A client of a FAPI profile takes ES256, PS256 and EdDSA only."));
+    }
+    if !metadata.require_pkce {
+        return Err(invalid("profile_pkce", "A client of a FAPI profile needs PKCE: require_pkce must be true."));
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::protocol::client::Doors;
 use crate::protocol::error::tests::is_lawful;
 use serde_json::json;
 
@@ -62,10 +63,72 @@ fn metadata_survives_the_store_unchanged() {
     .unwrap();
     let written = serde_json::to_value(&full).unwrap();
     assert_eq!(ClientMetadata::parse(&written.to_string()).unwrap(), full);
+    let doors = doors();
+    let of_doors: BTreeSet<&str> = doors.as_object().unwrap().keys().map(String::as_str).collect();
     // Whatever is written is a known member, and every known member but the refused `jwks_uri` was written here.
     let known: BTreeSet<&str> = MEMBERS.iter().map(|(name, _)| *name).filter(|name| *name != "jwks_uri").collect();
     let seen: BTreeSet<&str> = written.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(seen, known);
+    assert_eq!(&seen | &of_doors, known);
+}
+
+/// Every member of doors, each with a value that is not its default.
+fn doors() -> Value {
+    json!({
+        "profile": "fapi2_security", "ciba_profile": true, "require_pushed_authorization_requests": true,
+        "require_signed_request_object": true, "request_object_signing_alg": "ES256",
+        "request_object_encryption_alg": "ECDH-ES", "request_object_encryption_enc": "A256GCM",
+        "request_uris": ["https://dichvucong.example/request"],
+        "authorization_signed_response_alg": "ES256", "authorization_encrypted_response_alg": "RSA-OAEP-256",
+        "authorization_encrypted_response_enc": "A128GCM", "id_token_encrypted_response_alg": "ECDH-ES+A256KW",
+        "id_token_encrypted_response_enc": "A128CBC-HS256", "userinfo_encrypted_response_alg": "ECDH-ES",
+        "userinfo_encrypted_response_enc": "A256GCM", "introspection_signed_response_alg": "PS256",
+        "introspection_encrypted_response_alg": "ECDH-ES", "introspection_encrypted_response_enc": "A256GCM",
+        "access_token_format": "opaque", "dpop_bound_access_tokens": true,
+        "tls_client_certificate_bound_access_tokens": true, "tls_client_auth_subject_dn": "CN=a",
+        "tls_client_auth_san_dns": "a.example", "tls_client_auth_san_uri": "urn:a", "tls_client_auth_san_ip": "192.0.2.1",
+        "tls_client_auth_san_email": "a@a.example", "backchannel_token_delivery_mode": "ping",
+        "backchannel_client_notification_endpoint": "https://dichvucong.example/ping",
+        "backchannel_authentication_request_signing_alg": "ES256", "backchannel_user_code_parameter": true,
+        "frontchannel_logout_uri": "https://dichvucong.example/out", "frontchannel_logout_session_required": true,
+        "initiate_login_uri": "https://dichvucong.example/start",
+        "authorization_details_types": ["urn:dinhdanh:representation"], "software_id": "a", "software_version": "1",
+    })
+}
+
+#[test]
+fn members_of_doors_survive_the_store_unchanged() {
+    let read: Doors = serde_json::from_value(doors()).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), doors());
+}
+
+/// What is not served yet is refused, member by member, and never kept in silence.
+#[test]
+fn what_this_version_does_not_serve_is_refused() {
+    for (name, value) in doors().as_object().unwrap() {
+        let unserved = UNSERVED.contains(&name.as_str());
+        let refused = register(STRICT, json!({ name: value })).is_err_and(|error| error.reason == "not_served");
+        assert_eq!(refused, unserved, "{name}");
+    }
+}
+
+/// FAPI 2.0 Security Profile 5.3.2.1, 5.4.1.
+#[test]
+fn fapi2_a_profile_takes_strong_clients_only() {
+    let jwks = json!({ "keys": [{ "kty": "EC", "crv": "P-256", "x": "x", "y": "y" }] });
+    let good = json!({ "profile": "fapi2_security", "token_endpoint_auth_method": "private_key_jwt", "jwks": jwks,
+        "id_token_signed_response_alg": "PS256" });
+    register(STRICT, good.clone()).unwrap();
+    for (change, reason) in [
+        (json!({ "token_endpoint_auth_method": "client_secret_basic" }), "profile_authentication_method"),
+        (json!({ "token_endpoint_auth_method": "none" }), "profile_authentication_method"),
+        (json!({ "id_token_signed_response_alg": "RS256" }), "profile_algorithm"),
+        (json!({ "request_object_signing_alg": "RS256" }), "profile_algorithm"),
+        (json!({ "require_pkce": false }), "profile_pkce"),
+    ] {
+        let mut metadata = good.clone();
+        metadata.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        assert_eq!(register(STRICT, metadata).unwrap_err().reason, reason);
+    }
 }
 
 /// I14: what a newer version stored is read, without what we do not know.
@@ -109,7 +172,7 @@ fn a_member_of_the_wrong_kind_is_named_with_what_it_takes() {
         (json!({ "id_token_signed_response_alg": "HS256" }), "id_token_signed_response_alg"),
         (json!({ "subject_type": "public" }), "subject_type"),
         (json!({ "default_max_age": -1 }), "default_max_age"),
-        (json!({ "token_endpoint_auth_method": "client_secret_jwt" }), "token_endpoint_auth_method"),
+        (json!({ "token_endpoint_auth_method": "client_secret" }), "token_endpoint_auth_method"),
         (json!({ "scope": "a\"b" }), "scope"),
         (
             json!({ "sharing": { "claims": ["roles"], "purpose": { "vi": "a", "en": "b" }, "legal_basis": "c", "basis_kind": "law", "term_days": 1 } }),

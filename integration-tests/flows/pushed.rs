@@ -1,0 +1,176 @@
+//! Requests that do not stand in the address: pushed beforehand (RFC 9126), signed (RFC 9101).
+
+use crate::kit::{HOA, House, Key, Portal, seconds};
+use dinhdanh::base::Clock;
+use serde_json::{Value, json};
+
+async fn house() -> House {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    house
+}
+
+#[tokio::test]
+async fn rfc9126_a_pushed_request_signs_in_and_is_used_up_with_the_answer() {
+    let house = house().await;
+    let portal = Portal::new(&house, "pushing").await;
+    let (status, pushed) = portal.push(&house, &[]).await;
+    assert_eq!((status, pushed["expires_in"].as_u64()), (201, Some(60)), "{pushed}");
+    let address = portal.refer(&pushed["request_uri"]);
+    let mut browser = house.browser();
+    // Loaded again and again while the sign-in lasts.
+    browser.open(&address).await.asks_who();
+    let page = browser.open(&address).await;
+    let answer = house.sign_in(&mut browser, &page, &HOA).await;
+    assert_eq!(answer.answer()["state"], "s-1");
+    portal.tokens(&house, &answer).await;
+    // Used up, also for the browser that used it.
+    let again = browser.fetch(&address).await;
+    again.is(400).has("unknown_request_uri");
+}
+
+#[tokio::test]
+async fn i1_one_pushed_request_gives_one_answer_in_two_tabs() {
+    let house = house().await;
+    let portal = Portal::new(&house, "pushing").await;
+    let (_, pushed) = portal.push(&house, &[("prompt", "login")]).await;
+    let address = portal.refer(&pushed["request_uri"]);
+    let (mut one, mut two) = (house.browser(), house.browser());
+    let (first, second) = (one.open(&address).await, two.open(&address).await);
+    house.sign_in(&mut one, &first, &HOA).await.code();
+    let late = house.sign_in(&mut two, &second, &HOA).await;
+    assert!(late.location().is_none_or(|to| !to.contains("code=")), "{:?}", late.location());
+}
+
+#[tokio::test]
+async fn rfc9126_4_the_address_adds_nothing_to_a_pushed_request() {
+    let house = house().await;
+    let portal = Portal::new(&house, "pushing").await;
+    let (_, pushed) = portal.push(&house, &[("state", "pushed"), ("scope", "openid")]).await;
+    let beside = "&state=beside&scope=openid+phone&redirect_uri=https%3A%2F%2Fevil.example%2F&prompt=none&nonce=other";
+    let mut browser = house.browser();
+    let page = browser.open(&format!("{}{beside}", portal.refer(&pushed["request_uri"]))).await;
+    let answer = house.sign_in(&mut browser, &page, &HOA).await;
+    assert_eq!(answer.answer()["state"], "pushed");
+    let tokens = portal.tokens(&house, &answer).await;
+    assert_eq!(tokens["scope"], "openid");
+    assert_eq!(crate::kit::claims_of(&tokens["id_token"])["nonce"], "n-1");
+}
+
+#[tokio::test]
+async fn b1_a_pushed_request_is_bound_to_its_client_and_its_minute() {
+    let house = house().await;
+    let (portal, other) = (Portal::new(&house, "pushing").await, Portal::new(&house, "other").await);
+    let (_, pushed) = portal.push(&house, &[]).await;
+    house.browser().fetch(&other.refer(&pushed["request_uri"])).await.is(400).has("unknown_request_uri");
+    let never = json!(format!("urn:ietf:params:oauth:request_uri:{}", "a".repeat(43)));
+    house.browser().fetch(&portal.refer(&never)).await.is(400).has("unknown_request_uri");
+    house.after(seconds(61));
+    house.browser().fetch(&portal.refer(&pushed["request_uri"])).await.is(400).has("unknown_request_uri");
+}
+
+#[tokio::test]
+async fn rfc9126_2_3_what_the_authorization_endpoint_refuses_is_refused_at_the_push() {
+    let house = house().await;
+    let portal = Portal::new(&house, "pushing").await;
+    for (over, error) in [
+        ([("redirect_uri", "https://evil.example/")], "invalid_request"),
+        ([("response_type", "token")], "unsupported_response_type"),
+        ([("code_challenge_method", "plain")], "invalid_request"),
+        ([("scope", "profile")], "invalid_scope"),
+        ([("request_uri", "urn:ietf:params:oauth:request_uri:x")], "invalid_request"),
+        ([("dpop_jkt", "x")], "invalid_request"),
+    ] {
+        let (status, answer) = portal.push(&house, &over).await;
+        assert_eq!((status, answer["error"].as_str()), (400, Some(error)), "{over:?}: {answer}");
+    }
+    let unknown = Portal { secret: "wrong".to_owned(), ..portal };
+    let (status, answer) = unknown.push(&house, &[]).await;
+    assert_eq!((status, answer["error"].as_str()), (401, Some("invalid_client")));
+}
+
+#[tokio::test]
+async fn rfc9126_6_a_client_that_must_push_is_held_to_it() {
+    let house = house().await;
+    let portal = Portal::with(&house, "pushing", json!({ "require_pushed_authorization_requests": true })).await;
+    let refused = house.browser().fetch(&portal.request(&[])).await;
+    assert_eq!((refused.error(), refused.answer()["state"].clone()), ("invalid_request".to_owned(), "s-1".to_owned()));
+    let (status, pushed) = portal.push(&house, &[]).await;
+    assert_eq!(status, 201);
+    house.browser().open(&portal.refer(&pushed["request_uri"])).await.asks_who();
+}
+
+/// A client that signs its requests, and the claims of a good one.
+async fn signing(house: &House, over: Value) -> (Portal, Key) {
+    let key = Key::new();
+    let mut metadata = json!({ "jwks": { "keys": [key.jwk()] }, "request_object_signing_alg": "ES256" });
+    metadata.as_object_mut().unwrap().extend(over.as_object().unwrap().clone());
+    (Portal::with(house, "signing", metadata).await, key)
+}
+
+fn object(house: &House, portal: &Portal) -> Value {
+    let mut claims: serde_json::Map<String, Value> =
+        portal.members(&[]).into_iter().map(|(name, value)| (name, Value::from(value))).collect();
+    let now = house.clock.now().seconds();
+    claims.insert("iss".to_owned(), portal.id.as_str().into());
+    claims.insert("aud".to_owned(), house.services.issuer().into());
+    claims.insert("exp".to_owned(), (now + 60).into());
+    claims.insert("nbf".to_owned(), now.into());
+    Value::Object(claims)
+}
+
+fn header() -> Value {
+    json!({ "alg": "ES256", "typ": "oauth-authz-req+jwt" })
+}
+
+#[tokio::test]
+async fn rfc9101_a_signed_request_counts_and_nothing_beside_it() {
+    let house = house().await;
+    let (portal, key) = signing(&house, json!({ "require_signed_request_object": true })).await;
+    let mut claims = object(&house, &portal);
+    claims["state"] = json!("signed");
+    let signed = key.sign(&header(), &claims);
+    let mut browser = house.browser();
+    let page =
+        browser.open(&portal.request(&[("request", &signed), ("state", "beside"), ("scope", "openid phone")])).await;
+    let answer = house.sign_in(&mut browser, &page, &HOA).await;
+    assert_eq!(answer.answer()["state"], "signed");
+    assert_eq!(portal.tokens(&house, &answer).await["scope"], "openid");
+    // Pushed, it does as well; bare, it does not.
+    let (status, _) = portal.call(&house, "/par", &[("request", &signed)]).await;
+    assert_eq!(status, 201);
+    assert_eq!(portal.push(&house, &[]).await.1["error"], "invalid_request_object");
+    assert_eq!(house.browser().fetch(&portal.request(&[])).await.error(), "invalid_request_object");
+}
+
+#[tokio::test]
+async fn f5_f7_a_request_object_that_is_not_right_in_every_part_is_refused() {
+    let house = house().await;
+    let (portal, key) = signing(&house, json!({})).await;
+    let good = object(&house, &portal);
+    let with = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        claims
+    };
+    let now = house.clock.now().seconds();
+    let rows = [
+        ("signature", Key::new().sign(&header(), &good)),
+        ("iss", key.sign(&header(), &with("iss", json!("other")))),
+        ("aud", key.sign(&header(), &with("aud", json!("https://other.example")))),
+        ("exp", key.sign(&header(), &with("exp", json!(now - 1)))),
+        ("nbf", key.sign(&header(), &with("nbf", json!(now + 61)))),
+        ("client_id", key.sign(&header(), &with("client_id", json!("other")))),
+        ("nested", key.sign(&header(), &with("request", json!("x")))),
+        ("typ", key.sign(&json!({ "alg": "ES256", "typ": "at+jwt" }), &good)),
+        ("assertion", key.sign(&json!({ "alg": "ES256", "typ": "client-authentication+jwt" }), &good)),
+    ];
+    for (what, sent) in rows {
+        let error = house.browser().fetch(&portal.request(&[("request", &sent)])).await.error();
+        assert_eq!(error, "invalid_request_object", "{what}");
+    }
+    for ahead in [8, 59] {
+        let sent = key.sign(&header(), &with("nbf", json!(now + ahead)));
+        house.browser().open(&portal.request(&[("request", &sent)])).await.asks_who();
+    }
+}
