@@ -66,7 +66,11 @@ pub async fn add(registering: &Registering<'_>, json: &str, new: NewClient) -> O
         AuthenticationMethod::ClientSecretBasic | AuthenticationMethod::ClientSecretPost => {
             Some(new.secret.unwrap_or_else(|| Secret::new(random_token(registering.entropy))))
         }
-        AuthenticationMethod::PrivateKeyJwt | AuthenticationMethod::None => None,
+        AuthenticationMethod::PrivateKeyJwt
+        | AuthenticationMethod::ClientSecretJwt
+        | AuthenticationMethod::TlsClientAuth
+        | AuthenticationMethod::SelfSignedTlsClientAuth
+        | AuthenticationMethod::None => None,
     };
     let row = store::client::Client {
         client_id: client_id.clone(),

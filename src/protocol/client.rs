@@ -3,7 +3,7 @@
 use super::representation::RepresentationPolicy;
 use super::scope::{ClaimName, ScopeSet};
 use super::uri;
-use super::{Error, SigningAlgorithm};
+use super::{AssertionAlgorithm, Error, SigningAlgorithm};
 use crate::base::{Digest, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -53,12 +53,18 @@ pub enum AuthenticationMethod {
     ClientSecretPost,
     /// A signed assertion: the preferred way.
     PrivateKeyJwt,
+    /// An assertion keyed with the secret, which then has to be kept recoverable, sealed.
+    ClientSecretJwt,
+    /// RFC 8705 2.1: a certificate of an authority we trust.
+    TlsClientAuth,
+    /// RFC 8705 2.2: a certificate of its own, registered.
+    SelfSignedTlsClientAuth,
     /// A public client: nothing to prove itself with.
     None,
 }
 
 impl AuthenticationMethod {
-    /// Every method, the preferred one first.
+    /// Every method that is offered, the preferred one first: what discovery announces and registration takes.
     pub const ALL: [Self; 4] = [Self::PrivateKeyJwt, Self::ClientSecretBasic, Self::ClientSecretPost, Self::None];
 
     /// The name on the wire.
@@ -67,6 +73,9 @@ impl AuthenticationMethod {
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
             Self::PrivateKeyJwt => "private_key_jwt",
+            Self::ClientSecretJwt => "client_secret_jwt",
+            Self::TlsClientAuth => "tls_client_auth",
+            Self::SelfSignedTlsClientAuth => "self_signed_tls_client_auth",
             Self::None => "none",
         }
     }
@@ -157,7 +166,7 @@ pub struct ClientMetadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub userinfo_signed_response_alg: Option<SigningAlgorithm>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub token_endpoint_auth_signing_alg: Option<SigningAlgorithm>,
+    pub token_endpoint_auth_signing_alg: Option<AssertionAlgorithm>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_max_age: Option<u32>,
     pub require_auth_time: bool,
