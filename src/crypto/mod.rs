@@ -2,6 +2,8 @@
 //!
 //! Everything here is a plain function of values: keys, time and randomness are handed in. Nothing reads a store.
 
+mod certificate;
+mod client_secret;
 mod compact;
 mod dpop;
 mod gate;
@@ -19,6 +21,8 @@ mod sealing;
 mod signing;
 mod totp;
 
+pub use certificate::{CertificateError, read_certificate, self_signed_matches};
+pub use client_secret::{open_client_secret, seal_client_secret, verify_with_secret};
 pub use compact::{JWS_MAX_BYTES, VerifyError};
 pub use dpop::{DpopNonces, verify_proof};
 pub use half_hash::half_hash;

@@ -50,9 +50,90 @@ impl fmt::Display for SigningAlgorithm {
     }
 }
 
+/// HMAC algorithms (RFC 7518 3.2), for client assertions keyed with the client's secret and for nothing else. A type of
+/// their own: where a [`SigningAlgorithm`] is asked for, none of these can stand (F5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum MacAlgorithm {
+    /// HMAC with SHA-256.
+    HS256,
+    /// HMAC with SHA-384.
+    HS384,
+    /// HMAC with SHA-512.
+    HS512,
+}
+
+impl MacAlgorithm {
+    /// Every algorithm.
+    pub const ALL: [Self; 3] = [Self::HS256, Self::HS384, Self::HS512];
+
+    /// The JWA name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::HS256 => "HS256",
+            Self::HS384 => "HS384",
+            Self::HS512 => "HS512",
+        }
+    }
+
+    /// From a JWA name, letter for letter.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
+    }
+
+    /// RFC 7518 3.2, OpenID Connect Core 16.19: a secret must have at least as many bytes as the hash.
+    pub const fn least_secret_bytes(self) -> usize {
+        match self {
+            Self::HS256 => 32,
+            Self::HS384 => 48,
+            Self::HS512 => 64,
+        }
+    }
+}
+
+impl fmt::Display for MacAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a client may register as `token_endpoint_auth_signing_alg`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum AssertionAlgorithm {
+    /// For `private_key_jwt`.
+    Signature(SigningAlgorithm),
+    /// For `client_secret_jwt`.
+    Mac(MacAlgorithm),
+}
+
+impl From<SigningAlgorithm> for AssertionAlgorithm {
+    fn from(algorithm: SigningAlgorithm) -> Self {
+        Self::Signature(algorithm)
+    }
+}
+
+impl From<MacAlgorithm> for AssertionAlgorithm {
+    fn from(algorithm: MacAlgorithm) -> Self {
+        Self::Mac(algorithm)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn f5_macs_and_signatures_are_told_apart_by_name() {
+        for algorithm in MacAlgorithm::ALL {
+            assert_eq!(MacAlgorithm::parse(algorithm.as_str()), Some(algorithm));
+            assert_eq!(SigningAlgorithm::parse(algorithm.as_str()), None);
+            let read: AssertionAlgorithm = serde_json::from_value(algorithm.as_str().into()).unwrap();
+            assert_eq!(read, algorithm.into());
+        }
+        let read: AssertionAlgorithm = serde_json::from_value("EdDSA".into()).unwrap();
+        assert_eq!(read, SigningAlgorithm::EdDsa.into());
+        assert!(serde_json::from_value::<AssertionAlgorithm>("none".into()).is_err());
+    }
 
     #[test]
     fn f5_only_listed_asymmetric_names_are_algorithms() {

@@ -9,6 +9,7 @@ use super::confirmation::Thumbprint;
 use super::redirect_uri::{self, ProvedRedirect};
 use super::representation::{self, RepresentationPolicy, RepresentationRequest};
 use super::response::{AuthorizeAnswer, AuthorizeResponse};
+pub use super::response_mode::ResponseMode;
 use super::scope::{self, ScopeSet};
 use super::{Capabilities, Error, ErrorCode, Parameters, ShowReason, pkce, token};
 use serde::{Deserialize, Serialize};
@@ -19,30 +20,6 @@ const MAX_STATE_BYTES: usize = 2_048;
 const MAX_NONCE_BYTES: usize = 512;
 const MAX_LOGIN_HINT_BYTES: usize = 320;
 const MAX_ACR_VALUES: usize = 16;
-
-/// OAuth 2.0 Multiple Response Types 2.1, OAuth 2.0 Form Post Response Mode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ResponseMode {
-    /// In the query of the return address.
-    #[default]
-    Query,
-    /// As a form that posts itself.
-    FormPost,
-}
-
-impl ResponseMode {
-    /// Every mode.
-    pub const ALL: [Self; 2] = [Self::Query, Self::FormPost];
-
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Query => "query",
-            Self::FormPost => "form_post",
-        }
-    }
-}
 
 /// OpenID Connect Core 3.1.2.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -2,13 +2,15 @@
 
 use super::scope::ClaimName;
 use super::strict_json::{self, Limits};
+use super::verified_claims::{self, VerifiedClaimsRequest};
 use super::{Error, ErrorCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// K4, S4: `claims` → place → claim → `values` → value is depth 4.
-const LIMITS: Limits = Limits { depth: 4, values: 200 };
+/// K4, S4: `claims` → place → `verified_claims` list → one → `verification` → `evidence` → one → `check_details` → one →
+/// member → `values` is depth 11.
+const LIMITS: Limits = Limits { depth: 12, values: 200 };
 /// Most acr values of one request.
 const MAX_ACR_VALUES: usize = 16;
 /// Most bytes of one acr value.
@@ -25,6 +27,12 @@ pub struct ClaimsRequest {
     pub acr: Option<AcrRequest>,
     /// 5.5.1: only an answer about this subject is wanted.
     pub subject: Option<String>,
+    /// `verified_claims` asked for in the ID token.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub id_token_verified: Vec<VerifiedClaimsRequest>,
+    /// `verified_claims` asked for at the userinfo endpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub userinfo_verified: Vec<VerifiedClaimsRequest>,
 }
 
 /// An acr asked for by the `claims` parameter (5.5.1.1).
@@ -60,21 +68,43 @@ pub fn parse(text: &str) -> Result<ClaimsRequest, Error> {
     let mut request = ClaimsRequest::default();
     if let Some(id_token) = place(&document, "id_token")? {
         for (name, wish) in id_token {
+            if name == VERIFIED {
+                request.id_token_verified = verified_claims::parse(wish)?;
+                continue;
+            }
             let wish = Wish::read(wish)?;
             match name.as_str() {
                 "acr" => request.acr = Some(wish.into_acr()?),
                 "sub" => request.subject = wish.into_subject()?,
-                _ => request.id_token.extend(ClaimName::parse(name).map(|claim| (claim, wish.essential))),
+                _ => request.id_token.extend(claim(name).map(|claim| (claim, wish.essential))),
             }
         }
     }
     if let Some(userinfo) = place(&document, "userinfo")? {
         for (name, wish) in userinfo {
+            if name == VERIFIED {
+                request.userinfo_verified = verified_claims::parse(wish)?;
+                continue;
+            }
             let wish = Wish::read(wish)?;
-            request.userinfo.extend(ClaimName::parse(name).map(|claim| (claim, wish.essential)));
+            request.userinfo.extend(claim(name).map(|claim| (claim, wish.essential)));
         }
     }
     Ok(request)
+}
+
+const VERIFIED: &str = "verified_claims";
+
+/// A claim's name, with or without a language (5.2). What we hold is in Vietnamese as the registers keep it: asked for in
+/// another language there is no such claim.
+fn claim(name: &str) -> Option<ClaimName> {
+    match name.split_once('#') {
+        None => ClaimName::parse(name),
+        Some((bare, tag)) if tag.split('-').next().is_some_and(|primary| primary.eq_ignore_ascii_case("vi")) => {
+            ClaimName::parse(bare)
+        }
+        Some(_) => None,
+    }
 }
 
 fn place<'a>(document: &'a Map<String, Value>, name: &str) -> Result<Option<&'a Map<String, Value>>, Error> {
@@ -110,6 +140,9 @@ impl<'a> Wish<'a> {
             (None, Some(_)) => return Err(malformed("values takes a list that is not empty.")),
             (Some(_), Some(_)) => return Err(malformed("A claim takes value or values, not both.")),
         };
+        if values.iter().any(|value| value.is_array()) {
+            return Err(malformed("A value of a claim is not a list."));
+        }
         Ok(Self { essential, values })
     }
 
@@ -170,6 +203,26 @@ mod tests {
         assert_eq!(
             parse(r#"{"userinfo":{"acr":{"essential":true,"values":["x"]}}}"#).unwrap(),
             ClaimsRequest::default()
+        );
+    }
+
+    #[test]
+    fn core_5_2_a_claim_in_vietnamese_is_the_claim_we_have() {
+        let request =
+            parse(r##"{"userinfo":{"name#vi":{"essential":true},"name#vi-VN":null,"birthdate#en":null}}"##).unwrap();
+        assert_eq!(request.userinfo.keys().map(|claim| claim.as_str()).collect::<Vec<_>>(), ["name"]);
+    }
+
+    #[test]
+    fn ida_verified_claims_are_read_in_both_places() {
+        let one = r#"{"verification":{"trust_framework":null},"claims":{"name":null}}"#;
+        let request = parse(&format!(
+            r#"{{"id_token":{{"verified_claims":{one}}},"userinfo":{{"verified_claims":[{one},{one}]}}}}"#
+        ))
+        .unwrap();
+        assert_eq!((request.id_token_verified.len(), request.userinfo_verified.len()), (1, 2));
+        assert!(
+            parse(r#"{"userinfo":{"verified_claims":{"verification":{"trust_framework":null},"claims":{}}}}"#).is_err()
         );
     }
 

@@ -3,7 +3,7 @@
 use super::representation::RepresentationPolicy;
 use super::scope::{ClaimName, ScopeSet};
 use super::uri;
-use super::{Error, SigningAlgorithm};
+use super::{AssertionAlgorithm, Error, SigningAlgorithm};
 use crate::base::{Digest, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -240,7 +240,7 @@ pub struct ClientMetadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub userinfo_signed_response_alg: Option<SigningAlgorithm>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub token_endpoint_auth_signing_alg: Option<SigningAlgorithm>,
+    pub token_endpoint_auth_signing_alg: Option<AssertionAlgorithm>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_max_age: Option<u32>,
     pub require_auth_time: bool,

@@ -6,7 +6,7 @@
 
 use super::client::{AuthenticationMethod, Client};
 use super::parameters::form_decode;
-use super::{Error, ErrorCode, Parameters, SigningAlgorithm, jws};
+use super::{AssertionAlgorithm, Error, ErrorCode, MacAlgorithm, Parameters, SigningAlgorithm, jws};
 use crate::base::{Secret, Timestamp};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -41,7 +41,7 @@ pub enum Presented {
         /// Its secret.
         secret: Secret,
     },
-    /// `private_key_jwt`.
+    /// `private_key_jwt` or `client_secret_jwt`, as its `alg` says.
     Assertion(Assertion),
     /// `none`: only a name.
     Public {
@@ -83,6 +83,23 @@ pub enum Proof<'a> {
         /// What the claims say, all of it right.
         claims: AssertionClaims,
     },
+    /// Verify the MAC with the client's own secret, then consume `claims.jti` for this client.
+    Mac {
+        /// The JWS.
+        compact: &'a str,
+        /// Algorithm, allowed for this client.
+        algorithm: MacAlgorithm,
+        /// What the claims say, all of it right.
+        claims: AssertionClaims,
+    },
+}
+
+impl Proof<'_> {
+    /// FAPI 2.0 Security Profile 5.3.2.1, 5.4.1: signed with an algorithm of the profile. (mTLS, the other way the profile
+    /// allows, is not proven by parameters.)
+    pub fn meets_fapi(&self) -> bool {
+        matches!(self, Self::Signature { header, .. } if SigningAlgorithm::FAPI.contains(&header.algorithm))
+    }
 }
 
 /// The one answer to every failed proof: it does not tell an unknown client from a wrong secret (N1).
@@ -131,10 +148,11 @@ impl Presented {
     }
 
     /// The method used.
-    pub const fn method(&self) -> AuthenticationMethod {
+    pub fn method(&self) -> AuthenticationMethod {
         match self {
             Self::Basic { .. } => AuthenticationMethod::ClientSecretBasic,
             Self::Post { .. } => AuthenticationMethod::ClientSecretPost,
+            Self::Assertion(assertion) if assertion.mac().is_some() => AuthenticationMethod::ClientSecretJwt,
             Self::Assertion(_) => AuthenticationMethod::PrivateKeyJwt,
             Self::Public { .. } => AuthenticationMethod::None,
         }
@@ -161,12 +179,24 @@ impl Presented {
                     Err(failed("wrong_secret"))
                 }
             }
-            Self::Assertion(assertion) => Ok(Proof::Signature {
-                compact: &assertion.compact,
-                header: AssertionHeader::check(&assertion.parts.header, client)?,
-                claims: AssertionClaims::check(&assertion.parts.claims, &client.client_id, issuer, now)?,
-            }),
+            Self::Assertion(assertion) => {
+                let (compact, header) = (&assertion.compact, &assertion.parts.header);
+                let claims = AssertionClaims::check(&assertion.parts.claims, &client.client_id, issuer, now);
+                // Which of the two it is was compared with what is registered, above (F5).
+                if let Some(algorithm) = assertion.mac() {
+                    check_header(header, client, algorithm.into())?;
+                    return Ok(Proof::Mac { compact, algorithm, claims: claims? });
+                }
+                Ok(Proof::Signature { compact, header: AssertionHeader::check(header, client)?, claims: claims? })
+            }
         }
+    }
+}
+
+impl Assertion {
+    /// The HMAC algorithm it names, if it names one.
+    fn mac(&self) -> Option<MacAlgorithm> {
+        self.parts.header.get("alg").and_then(Value::as_str).and_then(MacAlgorithm::parse)
     }
 }
 
@@ -220,19 +250,9 @@ impl AssertionHeader {
     /// # Errors
     /// `invalid_client`.
     pub fn check(header: &Map<String, Value>, client: &Client) -> Result<Self, Error> {
-        let typ_fits = !header.contains_key("typ")
-            || ["JWT", "client-authentication+jwt"].iter().any(|typ| jws::has_type(header, typ));
-        if !typ_fits {
-            return Err(failed("assertion_typ"));
-        }
-        if jws::has_refused_member(header) {
-            return Err(failed("assertion_header"));
-        }
         let algorithm = header.get("alg").and_then(Value::as_str).and_then(SigningAlgorithm::parse);
         let algorithm = algorithm.ok_or(failed("assertion_alg"))?;
-        if client.metadata.token_endpoint_auth_signing_alg.is_some_and(|registered| registered != algorithm) {
-            return Err(failed("assertion_alg_not_registered"));
-        }
+        check_header(header, client, algorithm.into())?;
         let key_id = match header.get("kid") {
             None => None,
             Some(Value::String(kid)) if kid.len() <= 256 => Some(kid.clone()),
@@ -240,6 +260,22 @@ impl AssertionHeader {
         };
         Ok(Self { algorithm, key_id })
     }
+}
+
+/// What holds for signatures and MACs alike.
+fn check_header(header: &Map<String, Value>, client: &Client, algorithm: AssertionAlgorithm) -> Result<(), Error> {
+    let typ_fits = !header.contains_key("typ")
+        || ["JWT", "client-authentication+jwt"].iter().any(|typ| jws::has_type(header, typ));
+    if !typ_fits {
+        return Err(failed("assertion_typ"));
+    }
+    if jws::has_refused_member(header) {
+        return Err(failed("assertion_header"));
+    }
+    if client.metadata.token_endpoint_auth_signing_alg.is_some_and(|registered| registered != algorithm) {
+        return Err(failed("assertion_alg_not_registered"));
+    }
+    Ok(())
 }
 
 /// What the claims of an assertion must say.

@@ -268,7 +268,7 @@ fn f5_only_listed_algorithms_are_read() {
         assert_eq!(judged_header(json!({ "alg": alg })).unwrap_err().reason, "assertion_alg");
     }
     assert_eq!(judged_header(json!({})).unwrap_err().reason, "assertion_alg");
-    let only = client_with(|m| m.token_endpoint_auth_signing_alg = Some(SigningAlgorithm::ES256));
+    let only = client_with(|m| m.token_endpoint_auth_signing_alg = Some(SigningAlgorithm::ES256.into()));
     let header = json!({ "alg": "RS256" });
     let error = AssertionHeader::check(header.as_object().unwrap(), &only).unwrap_err();
     assert_eq!(error.reason, "assertion_alg_not_registered");
@@ -317,4 +317,42 @@ fn assertions_of_another_type_or_form_are_refused() {
     ] {
         assert_eq!(parse(None, &body).unwrap_err().code, ErrorCode::InvalidClient, "{body}");
     }
+}
+
+#[test]
+fn rfc_7523_an_assertion_keyed_with_the_secret_is_another_method() {
+    let body = assertion_body(&json!({ "alg": "HS256" }), &good_claims());
+    let presented = parse(None, &body).unwrap();
+    assert_eq!(presented.method(), AuthenticationMethod::ClientSecretJwt);
+    let keyed = client_with(|m| m.token_endpoint_auth_method = AuthenticationMethod::ClientSecretJwt);
+    let proof = presented.prove(Some(&keyed), ISSUER, NOW).unwrap();
+    assert!(!proof.meets_fapi());
+    let Proof::Mac { compact, algorithm, claims } = proof else { panic!("not a MAC") };
+    assert!(body.ends_with(compact));
+    assert_eq!((algorithm, claims.jti.as_str()), (MacAlgorithm::HS256, "j1"));
+    // F5: neither method stands in for the other.
+    let signing = client_with(|m| m.token_endpoint_auth_method = AuthenticationMethod::PrivateKeyJwt);
+    assert_eq!(
+        presented.prove(Some(&signing), ISSUER, NOW).err().unwrap().reason,
+        "authentication_method_not_registered"
+    );
+    let signed = parse(None, &assertion_body(&json!({ "alg": "ES256" }), &good_claims())).unwrap();
+    assert_eq!(signed.prove(Some(&keyed), ISSUER, NOW).err().unwrap().reason, "authentication_method_not_registered");
+    assert!(signed.prove(Some(&signing), ISSUER, NOW).unwrap().meets_fapi());
+    let rs256 = parse(None, &assertion_body(&json!({ "alg": "RS256" }), &good_claims())).unwrap();
+    assert!(!rs256.prove(Some(&signing), ISSUER, NOW).unwrap().meets_fapi());
+}
+
+#[test]
+fn f5_only_the_registered_mac_algorithm() {
+    let only = client_with(|m| {
+        m.token_endpoint_auth_method = AuthenticationMethod::ClientSecretJwt;
+        m.token_endpoint_auth_signing_alg = Some(MacAlgorithm::HS512.into());
+    });
+    let judged = |alg: &str| {
+        let presented = parse(None, &assertion_body(&json!({ "alg": alg }), &good_claims())).unwrap();
+        presented.prove(Some(&only), ISSUER, NOW).map(drop).map_err(|error| error.reason)
+    };
+    assert_eq!(judged("HS512"), Ok(()));
+    assert_eq!(judged("HS256"), Err("assertion_alg_not_registered"));
 }

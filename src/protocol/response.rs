@@ -1,11 +1,16 @@
 //! The authorization answer on its way to the client (RFC 6749 4.1.2, RFC 9207, OAuth 2.0 Form Post Response Mode).
 
-use super::authorize::ResponseMode;
 use super::redirect_uri::ProvedRedirect;
+use super::response_mode::{Carrier, ResponseMode};
 use super::{Endpoints, Error};
-use crate::base::Secret;
+use crate::base::{Secret, Timestamp};
+use serde_json::{Map, Value};
 use std::fmt;
+use std::time::Duration;
 use url::form_urlencoded;
+
+/// JARM 2.1: a signed answer is good for at most 10 minutes; a code in it ends sooner by itself.
+pub const SIGNED_ANSWER_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 /// What the client is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,14 +72,44 @@ impl AuthorizeResponse {
         fields
     }
 
-    /// The answer in the way the client asked for.
+    /// The answer in the way the client asked for, in a mode that is not signed. In a signed mode the answer is given by
+    /// [`AuthorizeResponse::deliver_signed`]; here the client only learns that something failed, never the code.
     pub fn deliver(&self, endpoints: &Endpoints) -> Delivery {
-        let fields = self.fields(endpoints);
-        match self.response_mode {
-            ResponseMode::Query => Delivery::Redirect(with_query(&self.to, &fields)),
-            ResponseMode::FormPost => Delivery::FormPost { action: self.to.as_str().to_owned(), fields },
+        if self.response_mode.is_signed() {
+            let failed = Self { answer: AuthorizeAnswer::Error(Error::SERVER_ERROR), ..self.clone() };
+            return self.carry(failed.fields(endpoints));
+        }
+        self.carry(self.fields(endpoints))
+    }
+
+    /// JARM 2.1: what is signed, and encrypted after that if the client registered it. `aud` is the client alone.
+    pub fn signed_claims(&self, endpoints: &Endpoints, client_id: &str, now: Timestamp) -> Map<String, Value> {
+        let fields = self.fields(endpoints).into_iter();
+        let mut claims: Map<String, Value> = fields.map(|(name, value)| (name.to_owned(), value.into())).collect();
+        claims.insert("aud".into(), client_id.into());
+        claims.insert("exp".into(), now.plus(SIGNED_ANSWER_LIFETIME).seconds().into());
+        claims
+    }
+
+    /// JARM 2.3: the signed answer, and nothing beside it.
+    pub fn deliver_signed(&self, jwt: String) -> Delivery {
+        self.carry(vec![("response", jwt)])
+    }
+
+    fn carry(&self, fields: Vec<(&'static str, String)>) -> Delivery {
+        match self.response_mode.carrier() {
+            Carrier::Query => Delivery::Redirect(with_query(&self.to, &fields)),
+            Carrier::Fragment => Delivery::Redirect(with_fragment(&self.to, &fields)),
+            Carrier::FormPost => Delivery::FormPost { action: self.to.as_str().to_owned(), fields },
         }
     }
+}
+
+/// Puts members into the fragment of an address; one that is registered has none.
+fn with_fragment(to: &ProvedRedirect, fields: &[(&'static str, String)]) -> String {
+    let mut fragment = form_urlencoded::Serializer::new(String::new());
+    fragment.extend_pairs(fields);
+    format!("{}#{}", to.as_str(), fragment.finish())
 }
 
 /// Adds members to the query of an address, which stays byte for byte what was registered (RFC 6749 3.1.2, 4.1.2).
@@ -162,6 +197,44 @@ mod tests {
             response("https://rp.example/cb", ResponseMode::Query, AuthorizeAnswer::Code("canary".into()))
         );
         assert!(!shown.contains("canary") && !shown.contains("s 1"), "{shown}");
+    }
+
+    #[test]
+    fn jarm_2_1_the_signed_answer_holds_everything_and_travels_alone() {
+        let now = Timestamp::from_seconds(1_800_000_000);
+        for (mode, begins) in [
+            (ResponseMode::QueryJwt, "https://rp.example/cb?a=1&response=e.y.z"),
+            (ResponseMode::FragmentJwt, "https://rp.example/cb?a=1#response=e.y.z"),
+        ] {
+            let answer = response("https://rp.example/cb?a=1", mode, AuthorizeAnswer::Code("canary".into()));
+            let claims = answer.signed_claims(&endpoints(), "portal", now);
+            assert_eq!(claims["iss"], "https://id.example");
+            assert_eq!(
+                (&claims["aud"], &claims["code"], &claims["state"]),
+                (&"portal".into(), &"canary".into(), &"s 1&x=%".into())
+            );
+            assert_eq!(claims["exp"], now.seconds() + 600);
+            let Delivery::Redirect(location) = answer.deliver_signed("e.y.z".into()) else { panic!("a form") };
+            assert_eq!(location, begins);
+            // A10: nothing leaves unsigned in a signed mode.
+            let unsigned = located(&answer);
+            assert!(!unsigned.contains("canary") && unsigned.contains("error=server_error"), "{unsigned}");
+        }
+        let refused =
+            response("https://rp.example/cb", ResponseMode::FormPostJwt, AuthorizeAnswer::Error(Error::ACCESS_DENIED));
+        assert_eq!(refused.signed_claims(&endpoints(), "portal", now)["error"], "access_denied");
+        let Delivery::FormPost { fields, .. } = refused.deliver_signed("e.y.z".into()) else { panic!("a redirect") };
+        assert_eq!(fields, [("response", "e.y.z".to_owned())]);
+    }
+
+    #[test]
+    fn a_fragment_is_added_to_the_registered_address() {
+        let code = response("https://rp.example/cb?a=1", ResponseMode::Fragment, AuthorizeAnswer::Code("c".into()));
+        let location = located(&code);
+        assert!(
+            location.starts_with("https://rp.example/cb?a=1#code=c&state=s+1%26x%3D%25&iss=https%3A%2F%2F"),
+            "{location}"
+        );
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 use super::{ApplicationType, AuthenticationMethod, ClientMetadata, GrantType, Sharing};
 use crate::protocol::scope::{self, ScopeSet};
 use crate::protocol::strict_json::{self, Limits};
-use crate::protocol::{Error, ErrorCode, SigningAlgorithm, uri};
+use crate::protocol::{AssertionAlgorithm, Error, ErrorCode, SigningAlgorithm, uri};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -255,13 +255,18 @@ fn profile(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error
     let algorithms = [
         Some(metadata.id_token_signed_response_alg),
         metadata.userinfo_signed_response_alg,
-        metadata.token_endpoint_auth_signing_alg,
         metadata.access_token_signed_response_alg,
         metadata.doors.request_object_signing_alg,
         metadata.doors.authorization_signed_response_alg,
         metadata.doors.introspection_signed_response_alg,
     ];
-    if algorithms.into_iter().flatten().any(|algorithm| !SigningAlgorithm::FAPI.contains(&algorithm)) {
+    let fapi = |algorithm: &SigningAlgorithm| SigningAlgorithm::FAPI.contains(algorithm);
+    let asserted = match &metadata.token_endpoint_auth_signing_alg {
+        None => true,
+        Some(AssertionAlgorithm::Signature(algorithm)) => fapi(algorithm),
+        Some(AssertionAlgorithm::Mac(_)) => false,
+    };
+    if !asserted || !algorithms.iter().flatten().all(fapi) {
         return Err(invalid("profile_algorithm", "A client of a FAPI profile takes ES256, PS256 and EdDSA only."));
     }
     if !metadata.require_pkce {
@@ -362,7 +367,16 @@ fn keys(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
     if metadata.jwks_uri.is_some() {
         return Err(invalid("jwks_uri_unsupported", "jwks_uri is not supported in this version: inline jwks only."));
     }
-    if metadata.token_endpoint_auth_method == AuthenticationMethod::PrivateKeyJwt && metadata.jwks.is_none() {
+    let method = metadata.token_endpoint_auth_method;
+    if !AuthenticationMethod::ALL.contains(&method) {
+        let takes = "The member token_endpoint_auth_method takes private_key_jwt, client_secret_basic, client_secret_post or none.";
+        return Err(invalid("auth_method_unsupported", takes));
+    }
+    let keyed = matches!(metadata.token_endpoint_auth_signing_alg, Some(AssertionAlgorithm::Mac(_)));
+    if keyed && method != AuthenticationMethod::ClientSecretJwt {
+        return Err(invalid("auth_alg_not_of_method", "HS256, HS384 and HS512 go with client_secret_jwt only."));
+    }
+    if method == AuthenticationMethod::PrivateKeyJwt && metadata.jwks.is_none() {
         return Err(invalid("jwks_missing", "private_key_jwt needs jwks."));
     }
     let Some(jwks) = &metadata.jwks else { return Ok(()) };
