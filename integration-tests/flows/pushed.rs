@@ -174,3 +174,34 @@ async fn f5_f7_a_request_object_that_is_not_right_in_every_part_is_refused() {
         house.browser().open(&portal.request(&[("request", &sent)])).await.asks_who();
     }
 }
+
+/// JARM 2: the answer is one signed text, whatever it says and however it travels.
+#[tokio::test]
+async fn jarm_2_3_a_signed_answer_comes_alone_in_every_mode() {
+    let house = house().await;
+    let (portal, _) = signing(&house, json!({ "authorization_signed_response_alg": "PS256" })).await;
+    let mut browser = house.browser();
+    let page = portal.ask(&mut browser, &[]).await;
+    house.sign_in(&mut browser, &page, &HOA).await.code();
+    for (mode, separator) in [("jwt", '?'), ("query.jwt", '?'), ("fragment.jwt", '#')] {
+        let page = browser.fetch(&portal.request(&[("response_mode", mode), ("prompt", "none")])).await;
+        let (to, answer) = page.location().unwrap().split_once(separator).unwrap();
+        assert_eq!(to, portal.redirect, "{mode}");
+        let jwt = answer.strip_prefix("response=").expect("one member");
+        assert!(!jwt.contains('&'), "{mode}");
+        let claims = crate::kit::claims_of(&json!(jwt));
+        assert_eq!((&claims["aud"], &claims["state"]), (&json!(portal.id), &json!("s-1")));
+        assert_eq!(claims["iss"], json!(house.services.issuer()));
+        let (status, _) = portal.redeem(&house, claims["code"].as_str().unwrap()).await;
+        assert_eq!(status, 200, "{mode}");
+    }
+    let page = browser.fetch(&portal.request(&[("response_mode", "form_post.jwt"), ("prompt", "none")])).await;
+    page.is(200).has("name=\"response\"").lacks("name=\"code\"").lacks("name=\"state\"");
+    // A refusal is signed as well.
+    let page = browser.fetch(&portal.request(&[("response_mode", "jwt"), ("scope", "profile")])).await;
+    let jwt = page.location().unwrap().split_once("?response=").unwrap().1.to_owned();
+    assert_eq!(crate::kit::claims_of(&json!(jwt))["error"], "invalid_scope");
+    // And in plain modes nothing is.
+    let page = browser.fetch(&portal.request(&[("response_mode", "fragment"), ("prompt", "none")])).await;
+    assert!(page.location().unwrap().contains("#code="));
+}

@@ -16,7 +16,8 @@ use crate::identity::{
 };
 use crate::protocol::authorize::{self as rules, AuthorizeRequest, Prompt, Refusal};
 use crate::protocol::client::GrantType;
-use crate::protocol::response::AuthorizeResponse;
+use crate::protocol::jwt_claims::TokenKind;
+use crate::protocol::response::{AuthorizeResponse, Delivery};
 use crate::protocol::{Confirmation, Error, ErrorCode, GrantTerms, Parameters, ShowReason, scope};
 use crate::store;
 use crate::store::organization::Representation;
@@ -623,6 +624,21 @@ async fn finish(
     tx.commit().await?;
     metrics::counter!("grants_issued_total").increment(1);
     Ok(Finished::Answer(Box::new(request.grant(Secret::new(code)))))
+}
+
+/// An answer as it travels: signed where the mode says so (JARM 2).
+pub async fn delivery(services: &Services, answer: &AuthorizeResponse) -> Outcome<Delivery> {
+    let endpoints = super::metadata::endpoints(services);
+    if !answer.response_mode.is_signed() {
+        return Ok(answer.deliver(&endpoints));
+    }
+    let known = clients::find(services, &answer.client_id).await?;
+    let known = known.ok_or_else(|| Fault::Internal("an answer without a client".into()))?;
+    let client = &known.client;
+    let algorithm = client.metadata.doors.authorization_signed_response_alg.unwrap_or(client.id_token_algorithm());
+    let claims = answer.signed_claims(&endpoints, services.clock.now());
+    let jwt = super::token::sign(services, algorithm.as_str(), TokenKind::AuthorizationResponse, claims)?;
+    Ok(answer.deliver_signed(jwt))
 }
 
 /// What was registered when nothing was named: a resource that is registered later was not granted.

@@ -48,7 +48,7 @@ async fn authorize(state: &AppState, visitor: &Visitor, input: &[u8], posted: bo
     let session = visitor.cookie(cookies::SESSION);
     match authorize::begin(&state.services, input, Arrival { session, posted }).await? {
         Begin::Show(reason) => Err(reason.into()),
-        Begin::Answer(answer) => signin::deliver(state, visitor, &answer),
+        Begin::Answer(answer) => signin::deliver(state, visitor, &answer).await,
         Begin::Interact(begun) => signin::enter(visitor, &begun, &format!("/signin/{}/next", begun.interaction.id)),
     }
 }

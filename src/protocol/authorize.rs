@@ -127,8 +127,8 @@ impl AuthorizeRequest {
     }
 
     fn answer(&self, answer: AuthorizeAnswer) -> AuthorizeResponse {
-        let (to, state) = (self.redirect.clone(), self.state.clone());
-        AuthorizeResponse { to, response_mode: self.response_mode, state, answer }
+        let (client_id, to, state) = (self.client_id.clone(), self.redirect.clone(), self.state.clone());
+        AuthorizeResponse { client_id, to, response_mode: self.response_mode, state, answer }
     }
 }
 
@@ -273,10 +273,7 @@ fn begin(parameters: &Parameters, client: Option<&Client>) -> Result<AuthorizeRe
     let redirect = redirect_uri::prove(sent, client)?;
     let response_mode = match parameters.get("response_mode") {
         None => ResponseMode::default(),
-        Some(name) => {
-            let known = ResponseMode::ALL.into_iter().find(|mode| mode.as_str() == name);
-            known.ok_or(ShowReason::UnsupportedResponseMode)?
-        }
+        Some(name) => ResponseMode::parse(name).ok_or(ShowReason::UnsupportedResponseMode)?,
     };
     Ok(AuthorizeRequest {
         client_id: client_id.to_owned(),

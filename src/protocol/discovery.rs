@@ -80,6 +80,7 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
     let assertion_algorithms: Vec<&str> = SigningAlgorithm::ALL.iter().map(|a| a.as_str()).collect();
     let methods: Vec<&str> = AuthenticationMethod::SERVED.iter().map(|method| method.as_str()).collect();
     let confidential: Vec<&str> = methods.iter().copied().filter(|method| *method != "none").collect();
+    let response_modes: Vec<&str> = ResponseMode::ALL.map(ResponseMode::as_str).into_iter().chain(["jwt"]).collect();
     let grants: Vec<&str> = GrantType::SERVED.iter().map(|grant| grant.as_str()).collect();
     let claims: Vec<&str> = [
         "sub",
@@ -110,7 +111,8 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "end_session_endpoint": endpoints.url(path::LOGOUT),
         "jwks_uri": endpoints.url(path::JWKS),
         "response_types_supported": ["code"],
-        "response_modes_supported": ResponseMode::ALL.map(ResponseMode::as_str),
+        "response_modes_supported": response_modes,
+        "authorization_signing_alg_values_supported": algorithms,
         "grant_types_supported": grants,
         "code_challenge_methods_supported": ["S256"],
         "subject_types_supported": ["pairwise"],
@@ -180,7 +182,7 @@ pub(crate) mod tests {
                 .filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri")
                 .filter_map(|(_, v)| v.as_str())
                 .collect();
-            assert_eq!(addresses.len(), 7);
+            assert_eq!(addresses.len(), 8);
             assert!(
                 addresses.iter().all(|url| url.starts_with("https://id.example/") && !url[8..].contains("//")),
                 "{addresses:?}"
@@ -192,13 +194,12 @@ pub(crate) mod tests {
     fn h5_says_the_truth_about_what_there_is_not() {
         let document = document(&Endpoints::new("https://id.example"), &capabilities());
         assert_eq!(document["response_types_supported"], json!(["code"]));
-        assert_eq!(document["response_modes_supported"], json!(["query", "form_post"]));
+        let modes = ["query", "fragment", "form_post", "query.jwt", "fragment.jwt", "form_post.jwt", "jwt"];
+        assert_eq!(document["response_modes_supported"], json!(modes));
         assert_eq!(document["code_challenge_methods_supported"], json!(["S256"]));
         assert_eq!(document["subject_types_supported"], json!(["pairwise"]));
-        assert_eq!(document["request_parameter_supported"], false);
-        assert_eq!(document["request_uri_parameter_supported"], false);
         let text = document.to_string();
-        for absent in ["password", "implicit", "\"token\"", "fragment", "HS256", "registration_endpoint"] {
+        for absent in ["password", "implicit", "\"token\"", "HS256", "registration_endpoint"] {
             assert!(!text.contains(absent), "{absent}");
         }
         // The document describes what it is given: fewer keys, fewer algorithms.

@@ -199,8 +199,8 @@ show_reasons! {
     UnregisteredRedirectUri = "unregistered_redirect_uri", "redirect_uri is not registered for this client, byte for byte.";
     /// No pushed request of this client under that `request_uri`: never, no more, or used up (RFC 9126 4).
     UnknownRequestUri = "unknown_request_uri", "request_uri is unknown, expired, used or another client's.";
-    /// `response_mode` is neither `query` nor `form_post` (A10).
-    UnsupportedResponseMode = "unsupported_response_mode", "response_mode must be query or form_post.";
+    /// `response_mode` is none that is announced (A10).
+    UnsupportedResponseMode = "unsupported_response_mode", "response_mode must be query, fragment, form_post or one of these with .jwt.";
 }
 
 impl From<super::ParameterError> for ShowReason {

@@ -24,6 +24,8 @@ pub enum TokenKind {
     AccessToken,
     /// OpenID Connect Back-Channel Logout 1.0 section 2.4.
     LogoutToken,
+    /// JARM 2.1. Told from an ID token by what it lacks: `sub` and `iat`.
+    AuthorizationResponse,
     /// OpenID Connect Core 5.3.2. Told from an ID token by what it lacks: `exp` and `iat`.
     Userinfo,
 }
@@ -32,7 +34,7 @@ impl TokenKind {
     /// The `typ` of the header.
     pub const fn typ(self) -> &'static str {
         match self {
-            Self::IdToken | Self::Userinfo => "JWT",
+            Self::IdToken | Self::Userinfo | Self::AuthorizationResponse => "JWT",
             Self::AccessToken => "at+jwt",
             Self::LogoutToken => "logout+jwt",
         }

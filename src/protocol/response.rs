@@ -24,6 +24,8 @@ pub enum AuthorizeAnswer {
 /// An answer, and the only place it may go to.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AuthorizeResponse {
+    /// Whose answer it is.
+    pub client_id: String,
     /// Where.
     pub to: ProvedRedirect,
     /// How.
@@ -83,10 +85,10 @@ impl AuthorizeResponse {
     }
 
     /// JARM 2.1: what is signed, and encrypted after that if the client registered it. `aud` is the client alone.
-    pub fn signed_claims(&self, endpoints: &Endpoints, client_id: &str, now: Timestamp) -> Map<String, Value> {
+    pub fn signed_claims(&self, endpoints: &Endpoints, now: Timestamp) -> Map<String, Value> {
         let fields = self.fields(endpoints).into_iter();
         let mut claims: Map<String, Value> = fields.map(|(name, value)| (name.to_owned(), value.into())).collect();
-        claims.insert("aud".into(), client_id.into());
+        claims.insert("aud".into(), self.client_id.as_str().into());
         claims.insert("exp".into(), now.plus(SIGNED_ANSWER_LIFETIME).seconds().into());
         claims
     }
@@ -142,7 +144,13 @@ mod tests {
     }
 
     fn response(uri: &str, response_mode: ResponseMode, answer: AuthorizeAnswer) -> AuthorizeResponse {
-        AuthorizeResponse { to: to(uri), response_mode, state: Some("s 1&x=%".into()), answer }
+        AuthorizeResponse {
+            client_id: "portal".into(),
+            to: to(uri),
+            response_mode,
+            state: Some("s 1&x=%".into()),
+            answer,
+        }
     }
 
     fn endpoints() -> Endpoints {
@@ -207,7 +215,7 @@ mod tests {
             (ResponseMode::FragmentJwt, "https://rp.example/cb?a=1#response=e.y.z"),
         ] {
             let answer = response("https://rp.example/cb?a=1", mode, AuthorizeAnswer::Code("canary".into()));
-            let claims = answer.signed_claims(&endpoints(), "portal", now);
+            let claims = answer.signed_claims(&endpoints(), now);
             assert_eq!(claims["iss"], "https://id.example");
             assert_eq!(
                 (&claims["aud"], &claims["code"], &claims["state"]),
@@ -222,7 +230,7 @@ mod tests {
         }
         let refused =
             response("https://rp.example/cb", ResponseMode::FormPostJwt, AuthorizeAnswer::Error(Error::ACCESS_DENIED));
-        assert_eq!(refused.signed_claims(&endpoints(), "portal", now)["error"], "access_denied");
+        assert_eq!(refused.signed_claims(&endpoints(), now)["error"], "access_denied");
         let Delivery::FormPost { fields, .. } = refused.deliver_signed("e.y.z".into()) else { panic!("a redirect") };
         assert_eq!(fields, [("response", "e.y.z".to_owned())]);
     }

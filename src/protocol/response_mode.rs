@@ -33,10 +33,8 @@ pub enum Carrier {
 }
 
 impl ResponseMode {
-    /// Every mode that is offered: what discovery announces and requests may name.
-    pub const ALL: [Self; 2] = [Self::Query, Self::FormPost];
-    /// Every mode there is, but for the short name `jwt`.
-    pub const KNOWN: [Self; 6] =
+    /// Every mode, but for the short name `jwt`.
+    pub const ALL: [Self; 6] =
         [Self::Query, Self::Fragment, Self::FormPost, Self::QueryJwt, Self::FragmentJwt, Self::FormPostJwt];
 
     /// The name on the wire.
@@ -57,7 +55,7 @@ impl ResponseMode {
         if name == "jwt" {
             return Some(Self::QueryJwt);
         }
-        Self::KNOWN.into_iter().find(|mode| mode.as_str() == name)
+        Self::ALL.into_iter().find(|mode| mode.as_str() == name)
     }
 
     /// Where the answer stands.
@@ -81,7 +79,7 @@ mod tests {
 
     #[test]
     fn a10_jarm_2_3_names_are_read_letter_for_letter() {
-        for mode in ResponseMode::KNOWN {
+        for mode in ResponseMode::ALL {
             assert_eq!(ResponseMode::parse(mode.as_str()), Some(mode));
             assert_eq!(mode.is_signed(), mode.as_str().ends_with(".jwt"));
         }

@@ -76,7 +76,7 @@ pub(super) async fn continue_session(Posted { state, visitor, mut flow, form, ..
         }
         "cancel" => {
             let advance = authorize::refuse(&state.services, &flow.interaction, Error::ACCESS_DENIED).await?;
-            return go(&state, &visitor, &flow, advance);
+            return go(&state, &visitor, &flow, advance).await;
         }
         _ => return Ok(flow.to("/continue")),
     }
@@ -117,7 +117,7 @@ pub(super) async fn consent(Posted { state, visitor, mut flow, form, .. }: Poste
         "accept" => {}
         "refuse" => {
             let advance = authorize::consent_refused(&state.services, &flow.interaction, &live).await?;
-            return go(&state, &visitor, &flow, advance);
+            return go(&state, &visitor, &flow, advance).await;
         }
         _ => return Ok(flow.to("/consent")),
     }

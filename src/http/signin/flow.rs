@@ -7,7 +7,7 @@ use super::super::layers::{FormTargets, TellsOrigin};
 use super::super::problem::{Answer, Problem, WayBack, show};
 use super::super::visitor::{Visitor, csrf_holds, csrf_token};
 use crate::flow::interaction::{self, Begun, Interaction};
-use crate::flow::{clients, metadata, organizations};
+use crate::flow::{authorize, clients, organizations};
 use crate::protocol::response::{AuthorizeResponse, Delivery};
 use crate::view::{self, ActingBar, Frame, PortalBox, ProblemReason, Return};
 use axum::body::Bytes;
@@ -249,8 +249,8 @@ pub fn enter(visitor: &Visitor, begun: &Begun, to: &str) -> Answer<Response> {
 }
 
 /// Gives an answer to the portal: by redirect, or by a page that posts itself (C15).
-pub fn deliver(state: &AppState, visitor: &Visitor, answer: &AuthorizeResponse) -> Answer<Response> {
-    match answer.deliver(&metadata::endpoints(&state.services)) {
+pub async fn deliver(state: &AppState, visitor: &Visitor, answer: &AuthorizeResponse) -> Answer<Response> {
+    match authorize::delivery(&state.services, answer).await? {
         Delivery::Redirect(location) => Ok(Redirect::to(&location).into_response()),
         Delivery::FormPost { action, fields } => {
             let mut frame = visitor.frame(state);

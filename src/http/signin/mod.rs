@@ -76,17 +76,17 @@ pub async fn account_flow(
 async fn next(At { state, visitor, flow, .. }: At) -> Answer<Response> {
     let session = visitor.session(&state).await?;
     let advance = authorize::advance(&state.services, &flow.interaction, session).await?;
-    go(&state, &visitor, &flow, advance)
+    go(&state, &visitor, &flow, advance).await
 }
 
 /// Takes the browser where the flow says.
-fn go(state: &AppState, visitor: &Visitor, flow: &Flow, advance: Advance) -> Answer<Response> {
+async fn go(state: &AppState, visitor: &Visitor, flow: &Flow, advance: Advance) -> Answer<Response> {
     let over = |response: Response| {
         let jar = CookieJar::new().add(cookies::expire(flow_name(&flow.interaction.id)));
         (jar, response).into_response()
     };
     Ok(match advance {
-        Advance::Answer(answer) => over(deliver(state, visitor, &answer)?),
+        Advance::Answer(answer) => over(deliver(state, visitor, &answer).await?),
         Advance::Account(path) => over(Redirect::to(&path).into_response()),
         Advance::AlreadyDone => return Err(Problem::new(ProblemReason::AlreadyDone, "flow_already_done")),
         Advance::Page(step) => flow.to(match step {
@@ -103,5 +103,5 @@ fn go(state: &AppState, visitor: &Visitor, flow: &Flow, advance: Advance) -> Ans
 /// "Back to the portal": an honest `access_denied`.
 async fn cancel(Posted { state, visitor, flow, .. }: Posted) -> Answer<Response> {
     let advance = authorize::refuse(&state.services, &flow.interaction, Error::ACCESS_DENIED).await?;
-    go(&state, &visitor, &flow, advance)
+    go(&state, &visitor, &flow, advance).await
 }

@@ -70,7 +70,7 @@ pub(super) async fn step_up(Posted { state, visitor, mut flow, form, .. }: Poste
         "cancel" => {
             let advance =
                 authorize::refuse(&state.services, &flow.interaction, Error::UNMET_AUTHENTICATION_REQUIREMENTS).await?;
-            go(&state, &visitor, &flow, advance)
+            go(&state, &visitor, &flow, advance).await
         }
         // Only who really stands at this step may lend an earlier factor to the next.
         "password" | "other" if !authorize::steps_up(&state.services, &flow.interaction, &live).await? => {

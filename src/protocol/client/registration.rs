@@ -197,7 +197,6 @@ const UNSERVED: &[&str] = &[
     "request_object_encryption_alg",
     "request_object_encryption_enc",
     "request_uris",
-    "authorization_signed_response_alg",
     "authorization_encrypted_response_alg",
     "authorization_encrypted_response_enc",
     "id_token_encrypted_response_alg",
