@@ -805,7 +805,14 @@ async fn c29_every_risky_notice_carries_a_code_for_not_me() {
     browser.submit(&page, "/account/recovery-codes", &[]).await.is(200);
     codes.push(code_of("used or renewed").await);
     let page = past_stop(&mut browser, "/account/password").await;
-    browser.submit(&page, "/password", &[("new_password", "bon con meo den tren mai")]).await.is(200);
+    browser
+        .submit(
+            &page,
+            "/password",
+            &[("current_password", &HOA.password()), ("new_password", "bon con meo den tren mai")],
+        )
+        .await
+        .is(200);
     codes.push(code_of("password was changed").await);
     let page = browser.open("/account/passkeys").await;
     let options = browser.send("/account/passkeys/options", &[("csrf", &page.csrf())]).await;

@@ -556,7 +556,8 @@ async fn c11_applying_and_closing_come_after_the_stop_page_and_its_answer_counts
     let close = format!("{path}/close");
     let stop = format!("/account/stop?for=organization_close&about={}", path.rsplit('/').next().unwrap());
     assert_eq!(browser.fetch(&close).await.location(), Some(stop.as_str()));
-    let posted = browser.send(&close, &[("csrf", &page.csrf()), ("sure", "yes")]).await;
+    let csrf = browser.open("/account").await.csrf();
+    let posted = browser.send(&close, &[("csrf", &csrf), ("sure", "yes")]).await;
     assert_eq!(posted.location(), Some(stop.as_str()));
     let page = browser.open(&stop).await;
     page.has("You are about to close an organization&#39;s account");
