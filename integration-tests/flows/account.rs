@@ -833,7 +833,7 @@ async fn c29_every_risky_notice_carries_a_code_for_not_me() {
         house.after(minutes(60));
         owner.submit(&page, "/not-me", &fields).await.is(422);
     }
-    let reports = kinds(&house, who).await.iter().filter(|kind| **kind == "account.reported").count();
+    let reports = kinds(&house, who).await.iter().filter(|kind| **kind == "incident.reported").count();
     assert_eq!(reports, codes.len());
 }
 

@@ -138,8 +138,13 @@ async fn take_application(
         }
         throttle::clear(&mut tx, &Rule::ORGANIZATION, counted).await?;
     }
-    let Some(mut organization) = take_over(services, &mut tx, record, evidence).await? else {
-        return Ok(Applied::RegisterDown);
+    let mut organization = match take_over(services, &mut tx, record, evidence).await? {
+        Some(organization) => organization,
+        // Another question was answered later than this one: what it said counts.
+        None => {
+            let known = rows::find_by_code(&mut tx, &record.code).await?.ok_or_else(gone)?;
+            rows::hold_account(&mut tx, known.id).await?.ok_or_else(gone)?
+        }
     };
     if organization.register_status != OrganizationStatus::Active {
         tx.commit().await?;
