@@ -42,7 +42,7 @@ pub async fn close(services: &Services, live: &LiveSession, id: OrganizationId) 
     }
     let organization = rows::hold_account(&mut tx, id).await?.ok_or_else(gone)?;
     let standing = rows::find_representation(&mut tx, id, who).await?;
-    if !standing.is_some_and(|found| may_act(&found.standing(), now, oldest).is_ok()) {
+    if standing.is_none_or(|found| may_act(&found.standing(), now, oldest).is_err()) {
         return Ok(Closed::Gone);
     }
     if !confirmed.spend(services, &mut tx).await? {
