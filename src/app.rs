@@ -20,6 +20,7 @@ use crate::registers::{
     BreakerPolicy, GuardPolicy, GuardedRegister, OrganizationDirectory, OrganizationRegister, PopulationRegister,
     Unconnected, XRoadOrganizationRegister, XRoadPopulationRegister, XRoadSettings, XRoadTls,
 };
+use crate::view::messages::NotYou;
 use crate::view::{Locale, messages};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::net::SocketAddr;
@@ -318,12 +319,18 @@ fn smtp(config: &Config) -> Result<Smtp, StartError> {
 }
 
 /// The words of a message, from the same catalogues as the pages.
-fn wording(services: &Services, notice: &Notice, language: &str, kind: MessageKind) -> (String, String) {
+fn wording(
+    services: &Services,
+    (notice, not_me): (&Notice, Option<&str>),
+    language: &str,
+    kind: MessageKind,
+) -> (String, String) {
     let locale = Locale::from_tag(language).unwrap_or_default();
     let provider = &services.config.provider;
     let host = provider.issuer.host();
     let hotline = provider.hotline.as_deref().unwrap_or(messages::instead_of_hotline(locale));
     let service = if locale == Locale::En { &provider.service_name_en } else { &provider.service_name_vi };
+    let not_you = &NotYou { code: not_me, hotline };
     let text = match notice {
         Notice::SignInCode { code, .. } | Notice::CreateAccountCode { code } | Notice::ConfirmPhoneCode { code }
             if kind == MessageKind::Voice =>
@@ -335,29 +342,31 @@ fn wording(services: &Services, notice: &Notice, language: &str, kind: MessageKi
         }
         Notice::CreateAccountCode { code } => messages::create_account_sms(locale, host, code),
         Notice::AccountExists => messages::account_exists_sms(locale, hotline),
-        Notice::PasskeyAdded { at } => messages::passkey_added_sms(locale, *at, hotline),
-        Notice::PasskeyRemoved { at } => messages::passkey_removed_sms(locale, *at, hotline),
-        Notice::PasswordChanged { at } => messages::password_changed_sms(locale, *at, hotline),
-        Notice::RecoveryCodesRenewed { at } => messages::recovery_codes_sms(locale, *at, hotline),
+        Notice::PasskeyAdded { at } => messages::passkey_added_sms(locale, *at, not_you),
+        Notice::PasskeyRemoved { at } => messages::passkey_removed_sms(locale, *at, not_you),
+        Notice::PasswordChanged { at } => messages::password_changed_sms(locale, *at, not_you),
+        Notice::RecoveryCodesRenewed { at } => messages::recovery_codes_sms(locale, *at, not_you),
         Notice::ConfirmPhoneCode { code } => messages::confirm_phone_sms(locale, host, code),
-        Notice::PhoneChangeAsked { effective_at, code } => {
-            let text = messages::phone_change_asked_sms(locale, *effective_at, code, hotline);
-            // A text message never holds a link; an e-mail names the page, which changes nothing by being opened.
-            if kind == MessageKind::Email {
-                format!("{text}\n{}/not-me", services.issuer().trim_end_matches('/'))
-            } else {
-                text
-            }
-        }
-        Notice::PhoneChanged { at } => messages::phone_changed_sms(locale, *at, hotline),
+        Notice::PhoneChangeAsked { effective_at } => messages::phone_change_asked_sms(locale, *effective_at, not_you),
+        Notice::PhoneChanged { at } => messages::phone_changed_sms(locale, *at, not_you),
         Notice::PhoneChangeCancelled { at } => messages::phone_change_cancelled_sms(locale, *at),
-        Notice::TotpAdded { at } => messages::totp_added_sms(locale, *at, hotline),
-        Notice::TotpRemoved { at } => messages::totp_removed_sms(locale, *at, hotline),
-        Notice::AccountFrozen { at } => messages::account_frozen_sms(locale, *at, hotline),
-        Notice::AccountUnfrozen { at } => messages::account_unfrozen_sms(locale, *at, hotline),
+        Notice::TotpAdded { at } => messages::totp_added_sms(locale, *at, not_you),
+        Notice::TotpRemoved { at } => messages::totp_removed_sms(locale, *at, not_you),
+        Notice::AccountFrozen { at } => messages::account_frozen_sms(locale, *at, not_you),
+        Notice::AccountUnfrozen { at } => messages::account_unfrozen_sms(locale, *at, not_you),
         Notice::AccountClosed { at } => messages::account_closed_sms(locale, *at, hotline),
+        Notice::NewDevice { at } => messages::new_device_sms(locale, *at, not_you),
+        Notice::OrganizationAsked { name } => messages::organization_asked_sms(locale, name),
+        Notice::OrganizationOpened { name, at } => messages::organization_opened_sms(locale, name, *at, not_you),
+        Notice::OrganizationRefused { name, at } => messages::organization_refused_sms(locale, name, *at),
+        Notice::OrganizationClosed { name, at } => messages::organization_closed_sms(locale, name, *at, not_you),
         Notice::AccountConfirmed => messages::account_confirmed_sms(locale),
         Notice::AccountNotConfirmed => messages::account_not_confirmed_sms(locale, hotline),
+    };
+    // A text message never holds a link; an e-mail names the page, which changes nothing by being opened.
+    let text = match not_me {
+        Some(_) if kind == MessageKind::Email => format!("{text}\n{}/not-me", services.issuer().trim_end_matches('/')),
+        _ => text,
     };
     (service.clone(), text)
 }

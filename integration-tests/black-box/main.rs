@@ -29,5 +29,6 @@ mod l_passkeys;
 mod m_guessing;
 mod n_enumeration;
 mod operation;
+mod organizations;
 mod races;
 mod s_load;

@@ -9,7 +9,21 @@ fn well() -> (Site, Running) {
     let site = Site::new().real();
     let (simulator, line) = site.start(&["register-sim", "--listen", "127.0.0.1:0", "--people", "1"]);
     let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
-    (site.with("REGISTERS__POPULATION__BASE_URL", &url).migrated(), simulator)
+    let mut site = site.with("REGISTERS__POPULATION__BASE_URL", &url);
+    for (register, service) in [
+        ("ENTERPRISE", "VN-SIM/GOV/DKKD/ENTERPRISE/look-up-enterprise"),
+        ("AGENCY", "VN-SIM/GOV/NOIVU/AGENCIES/look-up-agency"),
+    ] {
+        for (key, value) in [
+            ("ADAPTER", "xroad"),
+            ("BASE_URL", url.as_str()),
+            ("CLIENT", "VN-SIM/GOV/DINHDANH/IDP"),
+            ("SERVICE", service),
+        ] {
+            site = site.with(&format!("REGISTERS__{register}__{key}"), value);
+        }
+    }
+    (site.migrated(), simulator)
 }
 
 fn check(done: &Done, name: &str) -> Value {
@@ -47,6 +61,8 @@ fn a_good_installation_is_well_and_stays_as_it_is() {
         "start",
         "messages",
         "population register",
+        "enterprise register",
+        "agency register",
     ] {
         assert_eq!(check(&done, name)["state"], "ok", "{name}");
     }
@@ -64,8 +80,18 @@ fn each_fault_is_named_with_its_fix() {
     failed(&site, "key-encryption key", "0600");
     site.run(&["doctor"]).expect(1).says(&["✗ key-encryption key: ", "chmod 600", "    fix: "]);
     std::fs::set_permissions(site.path("keys/kek.bin"), PermissionsExt::from_mode(0o600)).unwrap();
+    let wrong = "VN-SIM/GOV/DKKD/ENTERPRISE/no-such-service";
+    let site = site.with("REGISTERS__ENTERPRISE__SERVICE", wrong);
+    failed(&site, "enterprise register", "[registers.enterprise]");
+    let site = site.with("REGISTERS__AGENCY__ADAPTER", "none");
+    let done = site.run(&["doctor", "--json"]).expect(1);
+    assert_eq!(check(&done, "agency register")["state"], "not_used", "{done:?}");
+    assert_eq!(check(&done, "population register")["state"], "ok", "{done:?}");
+    let site = site.with("REGISTERS__AGENCY__ADAPTER", "xroad");
     simulator.stop();
     failed(&site, "population register", "base_url");
+    failed(&site, "enterprise register", "base_url");
+    failed(&site, "agency register", "base_url");
     let site = site.with("CACHE__URL", "redis://127.0.0.1:9");
     failed(&site, "cache", "[cache] url");
     let site = site.with("CACHE__URL", "memory").with("DATABASE__URL", "postgres://nobody@127.0.0.1:9/none");

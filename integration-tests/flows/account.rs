@@ -785,3 +785,72 @@ async fn i1_two_removals_at_once_leave_the_last_strong_way() {
     assert_eq!(statuses, [303, 409], "{:?} {:?}", a.location(), b.location());
     assert_eq!(store::passkey::list_for(&house.services.db, who).await.unwrap().len(), 1);
 }
+
+/// C29: whatever somebody else may have done is told with a code that, with the number, stops it without signing in.
+#[tokio::test]
+async fn c29_every_risky_notice_carries_a_code_for_not_me() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    let code_of = async |words: &str| {
+        let texts = house.texts_to(HOA.phone).await;
+        let text = texts.iter().rfind(|text| text.contains(words)).unwrap_or_else(|| panic!("no {words}: {texts:?}"));
+        assert!(!text.contains("http") && text.len() <= 160, "{text}");
+        let code = text.split("Open Not me, code ").nth(1).unwrap_or_else(|| panic!("no code: {text}"));
+        code.chars().take(9).collect::<String>()
+    };
+    // A browser that does not know her.
+    let mut browser = strong(&house, &HOA).await;
+    let mut codes = vec![code_of("A new device signed in").await];
+    let page = past_stop(&mut browser, "/account/recovery-codes").await;
+    browser.submit(&page, "/account/recovery-codes", &[]).await.is(200);
+    codes.push(code_of("used or renewed").await);
+    let page = past_stop(&mut browser, "/account/password").await;
+    browser
+        .submit(
+            &page,
+            "/password",
+            &[("current_password", &HOA.password()), ("new_password", "bon con meo den tren mai")],
+        )
+        .await
+        .is(200);
+    codes.push(code_of("password was changed").await);
+    let page = browser.open("/account/passkeys").await;
+    let options = browser.send("/account/passkeys/options", &[("csrf", &page.csrf())]).await;
+    let credential = Device::default().make(&options.body).await;
+    browser.submit(&page, "/account/passkeys", &[("credential", &credential)]).await.is(200);
+    codes.push(code_of("new passkey was added").await);
+    let page = browser.open("/account/freeze").await;
+    browser.submit(&page, "/account/freeze", &[]).await.is(200);
+    codes.push(code_of("was frozen").await);
+    let different: std::collections::BTreeSet<&String> = codes.iter().collect();
+    assert_eq!(different.len(), codes.len(), "each has its own");
+    // Each works once, for a week, signed out.
+    let mut owner = house.browser();
+    let page = owner.open("/not-me").await;
+    for code in &codes {
+        let fields = [("personal_number", HOA.number), ("code", code.as_str()), ("action", "end_sessions")];
+        owner.submit(&page, "/not-me", &fields).await.is(200).has("Report <strong");
+        house.after(minutes(60));
+        owner.submit(&page, "/not-me", &fields).await.is(422);
+    }
+    let reports = kinds(&house, who).await.iter().filter(|kind| **kind == "incident.reported").count();
+    assert_eq!(reports, codes.len());
+}
+
+/// The browser of before is known: nothing is told, and a first session of a new account neither.
+#[tokio::test]
+async fn c29_a_known_browser_is_no_new_device() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let new = async || house.texts_to(HOA.phone).await.iter().filter(|text| text.contains("new device")).count();
+    let mut browser = weak(&house, &HOA).await;
+    assert_eq!(new().await, 1);
+    let page = browser.open("/account").await;
+    browser.press(&page, "/logout/all", &[]).await;
+    house.after(minutes(3));
+    let page = browser.open("/account").await;
+    let page = browser.submit(&page, "/forget", &[]).await;
+    house.sign_in(&mut browser, &page, &HOA).await.is(200).at("/account");
+    weak(&house, &HOA).await;
+    assert_eq!(new().await, 2 + 1, "forgotten at her wish, and another browser");
+}

@@ -5,6 +5,8 @@
 use crate::kit::{Browser, HOA, House, Page, Portal, minutes};
 use crate::routes::{Door, filled, paths};
 use dinhdanh::base::Clock;
+use dinhdanh::flow::account::sharing;
+use dinhdanh::flow::session;
 use dinhdanh::identity::PersonStatus;
 use dinhdanh::protocol::client::GrantType;
 use dinhdanh::store;
@@ -140,16 +142,18 @@ impl Held {
             State::ClientDisabled => {
                 assert!(store::client::set_status(&mut tx, &client, ClientStatus::Disabled, now).await.unwrap());
             }
-            State::ConsentRevoked => {
-                assert!(store::consent::end(&mut tx, who, &client, now).await.unwrap());
-                store::grant::end_for_person_and_client(&mut tx, who, &client, "consent_ended", now).await.unwrap();
-            }
             State::AgreementEnded => {
                 tx.query("UPDATE agreement SET suspended_at = starts_at").execute().await.unwrap();
             }
-            State::ScopeRemoved | State::SignedOut => {}
+            State::ConsentRevoked | State::ScopeRemoved | State::SignedOut => {}
         }
         tx.commit().await.unwrap();
+        if state == State::ConsentRevoked {
+            let services = &self.house.services;
+            let cookie = self.browser.session().map(String::as_str);
+            let live = session::find(services, cookie).await.unwrap().unwrap();
+            assert!(sharing::stop(services, &live, &client).await.unwrap());
+        }
         if state == State::ScopeRemoved {
             Portal::with(&self.house, &client, metadata("openid")).await;
         }

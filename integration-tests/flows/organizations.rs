@@ -56,6 +56,8 @@ async fn account(house: &House, citizen: &Citizen) -> (Browser, Page) {
     let mut browser = house.browser();
     let page = browser.open("/account/organizations/add").await;
     let page = house.sign_in_twice(&mut browser, &page, citizen).await;
+    page.at("/account/stop?for=organization");
+    let page = browser.submit(&page, "/account/stop", &[("answer", "no")]).await;
     page.at("/account/organizations/add").is(200);
     (browser, page)
 }
@@ -489,4 +491,121 @@ async fn what_one_representative_chose_no_other_ever_sees() {
     hoa.open("/account/organizations").await.lacks("Sao Mai");
     hoa.open("/account/organizations/01234567-89ab-7def-8123-456789abcdef").await.is(404);
     hoa.open("/account/organizations/x").await.is(404);
+}
+
+/// The page of the first organization on a person's list.
+async fn first_page(browser: &mut Browser) -> (String, Page) {
+    let list = browser.open("/account/organizations").await;
+    let link = list.body.split("href=\"/account/organizations/").find(|rest| rest.starts_with('0')).unwrap();
+    let path = format!("/account/organizations/{}", link.split('"').next().unwrap());
+    let page = browser.open(&path).await;
+    (path, page)
+}
+
+#[tokio::test]
+async fn co_representatives_and_the_applicant_are_told() {
+    let house = house().await;
+    let asked = "a representative asks to open its account; you must agree";
+    let texts = async |citizen: &Citizen, words: &str| {
+        house.texts_to(citizen.phone).await.iter().filter(|text| text.contains(words)).count()
+    };
+    add(&house, &MINH, HOA_SEN).await;
+    assert_eq!((texts(&HOA, asked).await, texts(&MINH, asked).await), (1, 0), "who applied is not asked");
+    let told = house.texts_to(HOA.phone).await;
+    let told = told.iter().find(|text| text.contains(asked)).unwrap();
+    assert!(told.starts_with("Cong ty Co phan Hoa Sen") && told.contains("My organizations"), "the way on: {told}");
+    let (mut hoa, _) = account(&house, &HOA).await;
+    let (path, page) = first_page(&mut hoa).await;
+    hoa.submit(&page, &path, &[("action", "refuse")]).await;
+    assert_eq!(texts(&MINH, "did not agree to its account").await, 1);
+    // Applied for again, by the other one: now Minh is asked, and Hoa hears that it opened.
+    add(&house, &HOA, HOA_SEN).await;
+    assert_eq!((texts(&MINH, asked).await, texts(&HOA, asked).await), (1, 1));
+    let (mut minh, _) = account(&house, &MINH).await;
+    let (path, page) = first_page(&mut minh).await;
+    minh.submit(&page, &path, &[("action", "agree")]).await.has("In use");
+    assert_eq!((texts(&HOA, "account opened").await, texts(&MINH, "account opened").await), (1, 0));
+    let opened = house.texts_to(HOA.phone).await;
+    let opened = opened.iter().find(|text| text.contains("account opened")).unwrap();
+    assert!(opened.contains("Open Not me, code ") && opened.contains("My organizations"), "{opened}");
+    // A co-representative without a proven account hears nothing: the number may be another's (O10).
+    let house = House::new().await;
+    house.with_level(&MINH, IdentityLevel::Two).await;
+    house.with(&HOA).await;
+    house.organizations.put(record(HOA_SEN, "Công ty Cổ phần Hoa Sen", &[&MINH, &HOA]));
+    add(&house, &MINH, HOA_SEN).await.1.has("Waiting for others");
+    assert!(!house.texts_to(HOA.phone).await.iter().any(|text| text.contains("asks to open")));
+}
+
+#[tokio::test]
+async fn c11_applying_and_closing_come_after_the_stop_page_and_its_answer_counts_once() {
+    let house = house().await;
+    let (mut browser, page) = account(&house, &MINH).await;
+    // A code that is none, or nobody's, changes nothing and leaves the answer.
+    for code in ["12", "0199999014"] {
+        browser.submit(&page, "/add", &[("organization_code", code)]).await.is(422);
+    }
+    let done = browser.submit(&page, "/add", &[("organization_code", SAO_MAI)]).await;
+    done.at("?done=organization-opened");
+    let again = browser.post(&page, "/add", &[("organization_code", HOA_SEN)]).await;
+    assert_eq!(again.location(), Some("/account/stop?for=organization"));
+    browser.open("/account/organizations").await.lacks("Hoa Sen");
+    // Closing is another purpose, of one organization.
+    let (path, page) = first_page(&mut browser).await;
+    page.has("Close this account");
+    let close = format!("{path}/close");
+    let stop = format!("/account/stop?for=organization_close&about={}", path.rsplit('/').next().unwrap());
+    assert_eq!(browser.fetch(&close).await.location(), Some(stop.as_str()));
+    let csrf = browser.open("/account").await.csrf();
+    let posted = browser.send(&close, &[("csrf", &csrf), ("sure", "yes")]).await;
+    assert_eq!(posted.location(), Some(stop.as_str()));
+    let page = browser.open(&stop).await;
+    page.has("You are about to close an organization&#39;s account");
+    browser.submit(&page, "/account/stop", &[("answer", "yes")]).await.has("Hang up");
+    assert_eq!(browser.fetch(&close).await.location(), Some(stop.as_str()), "stopped");
+    let page = browser.submit(&page, "/account/stop", &[("answer", "no")]).await;
+    page.is(200).at(&close).has("Close the organization&#39;s account?").has(SAO_MAI);
+    browser.submit(&page, "/close", &[]).await.is(422).has("There is a problem");
+    // Signed in a while ago: the person signs in again first.
+    house.after(minutes(11));
+    browser.post(&page, "/close", &[("sure", "yes")]).await;
+    let open = "SELECT COUNT(*) FROM organization WHERE account = 'open'";
+    assert_eq!(house.services.db.query(open).scalar::<i64>().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_representative_closes_the_account_and_everybodys_tokens_for_it_end() {
+    let house = house().await;
+    add(&house, &HOA, HOA_SEN).await;
+    add(&house, &MINH, HOA_SEN).await;
+    let portal = portal(&house, "allowed").await;
+    let tokens = acting_tokens(&house, &portal).await;
+    let (mut page_of_minh, page) = asked(&house, &portal, &[DETAIL]).await;
+    page.at("/for");
+    let id = option(&page);
+    // Hoa closes it, while Minh holds tokens and another of his sign-ins is under way.
+    let (mut hoa, _) = account(&house, &HOA).await;
+    let (path, _) = first_page(&mut hoa).await;
+    let stop = hoa.open(&format!("{path}/close")).await;
+    let sure = hoa.submit(&stop, "/account/stop", &[("answer", "no")]).await;
+    let done = hoa.submit(&sure, "/close", &[("sure", "yes")]).await;
+    done.at("?done=organization-closed").has("Account closed").lacks("In use");
+    let (access, refresh) = (&tokens["access_token"], &tokens["refresh_token"]);
+    assert!(!portal.is_active(&house, access).await && !portal.is_active(&house, refresh).await);
+    assert_eq!(portal.userinfo(&house, access).await.0, 401);
+    let (status, answer) = portal.refresh(&house, refresh, None).await;
+    assert_eq!((status, &answer["error"]), (400, &json!("invalid_grant")));
+    let page = page_of_minh.submit(&page, "/for", &[("for", &id)]).await;
+    page.at("/for").is(200).has("Your earlier choice cannot be used any more");
+    for citizen in [&MINH, &HOA] {
+        let told = house.texts_to(citizen.phone).await;
+        let told: Vec<&String> = told.iter().filter(|text| text.contains("account closed")).collect();
+        assert!(told.len() == 1 && told[0].contains("Open Not me, code "), "{}: {told:?}", citizen.name);
+    }
+    let closed = "SELECT COUNT(*) FROM audit_event WHERE kind = 'organization.closed'";
+    assert_eq!(house.services.db.query(closed).scalar::<i64>().await.unwrap(), 1);
+    // Closed is closed; a new application starts from nothing.
+    hoa.open(&format!("{path}/close")).await.at("/account/organizations");
+    add(&house, &MINH, HOA_SEN).await.1.has("Waiting for others to agree");
+    add(&house, &HOA, HOA_SEN).await.1.has("In use");
 }

@@ -112,6 +112,7 @@ const ROUTES: &[(&str, &[&str], Door)] = &[
     ("/account/organizations", &["GET"], Person),
     ("/account/organizations/add", &["GET", "POST"], Person),
     ("/account/organizations/{id}", &["GET", "POST"], Person),
+    ("/account/organizations/{id}/close", &["GET", "POST"], Person),
     ("/account/activity", &["GET"], Person),
     ("/account/activity.csv", &["GET"], Person),
     ("/account/not-me", &["GET", "POST"], Person),

@@ -1,7 +1,7 @@
 //! Sessions: how long they live, what they lend, and that time only runs forward.
 
 use crate::kit::house::START;
-use crate::kit::{Browser, HOA, House, Page, Portal, claims_of, days, minutes, seconds};
+use crate::kit::{Browser, HOA, House, MINH, Page, Portal, claims_of, days, minutes, seconds};
 use serde_json::{Value, json};
 
 async fn signed_in(house: &House, portal: &Portal) -> (Browser, Page) {
@@ -239,11 +239,47 @@ async fn p6_what_cannot_be_met_is_an_error_never_a_lower_token() {
     let (mut browser, _) = signed_in(&house, &portal).await;
     let three = ("claims", r#"{"id_token":{"acr":{"essential":true,"values":["urn:dinhdanh:acr:3"]}}}"#);
     assert_eq!(portal.ask(&mut browser, &[three]).await.error(), "unmet_authentication_requirements");
-    let page = portal.ask(&mut browser, &[LEVEL_2]).await;
-    let start = browser.open(&format!("/signin/{}", page.flow())).await;
-    let refused = browser.press(&start, &format!("/signin/{}/step-up", page.flow()), &[("action", "cancel")]).await;
-    assert_eq!(refused.error(), "unmet_authentication_requirements");
     // Voluntary: the true level is told.
     let answer = portal.ask(&mut browser, &[("acr_values", "urn:dinhdanh:acr:3")]).await;
     assert_eq!(id_token(&house, &portal, &answer).await["authentication_level"], json!(1));
+}
+
+/// C9: the portal hears whether its demand cannot be met or the person did not want to.
+#[tokio::test]
+async fn c9_going_back_is_a_no_and_only_what_cannot_be_had_is_unmet() {
+    let voluntary = ("acr_values", "urn:dinhdanh:acr:2");
+    let proven = r#"{"id_token":{"acr":{"essential":true,"values":["http://eidas.europa.eu/LoA/substantial"]}}}"#;
+    let house = House::new().await;
+    house.with(&HOA).await;
+    house.with_phone(&MINH).await;
+    let portal = Portal::new(&house, "portal-a").await;
+    for (citizen, asked, told, error) in [
+        // A password and a code would do, so whoever leaves says no.
+        (&HOA, voluntary, "Not now, back to", "access_denied"),
+        (&HOA, LEVEL_2, "Not now, back to", "access_denied"),
+        // A phone alone never does.
+        (&MINH, LEVEL_2, "Back to", "unmet_authentication_requirements"),
+        // Nor does any sign-in where the account itself is not proven.
+        (&HOA, ("claims", proven), "Back to", "unmet_authentication_requirements"),
+    ] {
+        for leave in ["/step-up", "/cancel"] {
+            house.after(minutes(31));
+            let mut browser = house.browser();
+            if asked.1 == proven {
+                let page = browser.open("/account/passkeys").await;
+                house.sign_in_twice(&mut browser, &page, citizen).await.at("/account/passkeys");
+            } else {
+                let page = browser.open("/account").await;
+                house.sign_in(&mut browser, &page, citizen).await.at("/account");
+            }
+            let page = portal.ask(&mut browser, &[asked]).await;
+            page.at("/step-up").has(told);
+            let left = browser.submit(&page, leave, &[("action", "cancel")]).await;
+            assert_eq!(left.error(), error, "{} {asked:?} {leave}", citizen.name);
+        }
+    }
+    // Before anybody signed in there is nothing to meet: whoever leaves says no.
+    let mut browser = house.browser();
+    let page = portal.ask(&mut browser, &[LEVEL_2]).await;
+    assert_eq!(browser.submit(&page, "/cancel", &[("action", "cancel")]).await.error(), "access_denied");
 }

@@ -192,7 +192,7 @@ async fn m7_n1_a_network_sends_so_many_codes_and_no_more() {
     let house = House::new().await;
     house.with(&HOA).await;
     let portal = Portal::new(&house, "portal-a").await;
-    let network = dinhdanh::base::sha256(b"unknown");
+    let network = house.services.sealer.keyed_digest("throttle", &[b"network", b"unknown"]).unwrap();
     let now = house.services.clock.now();
     let mut tx = house.services.db.begin().await.unwrap();
     let so_far = Counter { failures: 1_199, first_at: now, last_at: now, paused_until: None };

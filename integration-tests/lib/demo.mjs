@@ -45,6 +45,9 @@ export async function startDemo({ bin = process.env.DINHDANH_BIN, data, database
   return demo;
 }
 
+/** The code in a message, if it has one. */
+const codeOf = ({ code, body }) => code ?? /(?<!\d)\d{6}(?!\d)/.exec(body)?.[0];
+
 /** A running demo. The members of its first line are members here too: issuer, portals, people, clients, inbox_url … */
 export class Demo {
   #child;
@@ -154,8 +157,9 @@ export class Demo {
    *
    * Take `before = await demo.inbox()` ahead of the act that sends; without it, any message counts.
    */
-  async message(recipient, { before = [], kind, timeoutMs = 10_000 } = {}) {
-    const same = (one) => digits(one.recipient) === digits(recipient) && (kind === undefined || one.kind === kind);
+  async message(recipient, { before = [], kind, withCode = false, timeoutMs = 10_000 } = {}) {
+    const same = (one) =>
+      digits(one.recipient) === digits(recipient) && (kind === undefined || one.kind === kind) && (!withCode || codeOf(one));
     const old = before.filter(same).length;
     const until = performance.now() + timeoutMs;
     for (;;) {
@@ -168,10 +172,8 @@ export class Demo {
 
   /** The code in the next message to a phone; options as for message(). */
   async code(recipient, options) {
-    const { code, body } = await this.message(recipient, options);
-    const found = code ?? /(?<!\d)\d{6}(?!\d)/.exec(body)?.[0];
-    if (!found) throw new Error(`there is no code in the message: ${body}`);
-    return found;
+    // Notices, such as about a new device, may come in between.
+    return codeOf(await this.message(recipient, { ...options, withCode: true }));
   }
 
   /** Stops the program as an operator would, and fails when it does not end by itself. */

@@ -54,6 +54,7 @@ stronger-need = Needed: sign-in level { $level }, for example this device's scre
 stronger-ways = Choose a way
 stronger-passkey = Fingerprint, face or screen lock (1 minute)
 stronger-password = Password and code (2 minutes)
+stronger-cancel = Not now, back to { $portal }
 second-title = Prove a second time that it is you
 second-text = To change your ways to sign in, one proof is not enough. A code sent to a phone never is: someone else may hold the phone.
 stronger-printed = Use a printed code

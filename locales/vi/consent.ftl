@@ -54,6 +54,7 @@ stronger-need = Cần: cách đăng nhập mức { $level }, ví dụ khóa máy
 stronger-ways = Chọn một cách
 stronger-passkey = Vân tay, khuôn mặt hoặc mã khóa máy (1 phút)
 stronger-password = Mật khẩu và mã (2 phút)
+stronger-cancel = Để sau, quay lại { $portal }
 second-title = Chứng minh thêm một lần
 second-text = Muốn đổi cách đăng nhập, một bằng chứng chưa đủ. Riêng mã gửi tới điện thoại thì không đủ: người khác có thể đang cầm máy.
 stronger-printed = Dùng mã in sẵn

@@ -30,6 +30,11 @@ events! {
             /// Which.
             organization: OrganizationId,
         },
+        /// A representative closed it: nobody acts for it any more.
+        Closed = "organization.closed" {
+            /// Which.
+            organization: OrganizationId,
+        },
         /// The register says something else of it than before.
         StatusChanged = "organization.status_changed" {
             /// Which.

@@ -5,11 +5,14 @@ use super::configuration;
 use super::output::{self, Failure};
 use crate::app::{self, StartError};
 use crate::base::{Clock, SystemClock, SystemEntropy, Timestamp, random_token, uuid_v7};
-use crate::config::{CodeSender, Config, EmailSender, Environment, Problem, RegisterAdapter, SigningAlgorithm};
+use crate::config::{
+    CodeSender, Config, EmailSender, Environment, Problem, Register, RegisterAdapter, SigningAlgorithm,
+};
 use crate::config::{LogFormat, production_problems};
 use crate::crypto::{KeyEncryptionKey, Sealer};
 use crate::db::Db;
 use crate::flow::{Services, demo, keys};
+use crate::identity::OrganizationKind;
 use crate::registers::RegisterError;
 use crate::store;
 use serde_json::{Value, json};
@@ -150,7 +153,7 @@ pub async fn run(argument: ConfigArgument, json: bool) -> Result<ExitCode, Failu
     passkeys(&mut report, config);
     let services = rehearse(&mut report, config, kek).await;
     messages(&mut report, (config, &against), services.as_ref());
-    register(&mut report, (config, &against), services.as_deref()).await;
+    registers(&mut report, (config, &against), services.as_deref()).await;
     Ok(report.finish())
 }
 
@@ -393,32 +396,72 @@ fn messages(report: &mut Report, (config, against): (&Config, &[Problem]), servi
     report.well(name, format!("SMS {}, calls {}, e-mail {mail}", way(sms), way(voice)));
 }
 
-async fn register(report: &mut Report, (config, against): (&Config, &[Problem]), services: Option<&Services>) {
-    let name = "population register";
-    if report.problems(name, against.iter().filter(|problem| problem.key.starts_with("registers."))) {
-        return;
-    }
-    let register = &config.registers.population;
-    if register.adapter == RegisterAdapter::None {
-        return report.unused(name, "not connected: nobody new can be matched");
-    }
-    let Some(services) = services else { return };
-    let request = uuid_v7(SystemClock.now(), &SystemEntropy);
-    match services.population.health(request).await {
-        Ok(()) => report.well(name, "it answers over X-Road"),
-        Err(error) => {
-            let fix = match error {
-                RegisterError::Refused(_) => {
-                    "Check client, service and tls under [registers.population], and the access rights with the register."
-                }
-                RegisterError::Malformed(_) | RegisterError::WrongAnswer(_) => {
-                    "Check that base_url and service under [registers.population] name the right place."
-                }
-                RegisterError::Unavailable { .. } | RegisterError::TimedOut => {
-                    "Check base_url and tls under [registers.population], and that the security server runs."
-                }
-            };
-            report.failed(name, format!("{error}: sign-in goes on, matching waits"), fix);
+/// A register, by its section of the configuration.
+struct Asked<'a> {
+    name: &'static str,
+    section: &'static str,
+    settings: &'a Register,
+    /// What cannot be done without it.
+    missing: &'static str,
+}
+
+async fn registers(report: &mut Report, (config, against): (&Config, &[Problem]), services: Option<&Services>) {
+    let registers = &config.registers;
+    let asked = [
+        Asked {
+            name: "population register",
+            section: "registers.population",
+            settings: &registers.population,
+            missing: "nobody new can be matched",
+        },
+        Asked {
+            name: "enterprise register",
+            section: "registers.enterprise",
+            settings: &registers.enterprise,
+            missing: "nobody can act for an enterprise",
+        },
+        Asked {
+            name: "agency register",
+            section: "registers.agency",
+            settings: &registers.agency,
+            missing: "nobody can act for a state body",
+        },
+    ];
+    for register in asked {
+        let inside = format!("{}.", register.section);
+        if report.problems(register.name, against.iter().filter(|problem| problem.key.starts_with(&inside))) {
+            continue;
+        }
+        if register.settings.adapter == RegisterAdapter::None {
+            report.unused(register.name, &format!("not connected: {}", register.missing));
+            continue;
+        }
+        let Some(services) = services else { continue };
+        let request = uuid_v7(SystemClock.now(), &SystemEntropy);
+        let health = match register.section {
+            "registers.enterprise" => services.organizations.health(OrganizationKind::Enterprise, request).await,
+            "registers.agency" => services.organizations.health(OrganizationKind::StateBody, request).await,
+            _ => services.population.health(request).await,
+        };
+        match health {
+            Ok(()) => report.well(register.name, "it answers over X-Road"),
+            Err(error) => unwell(report, &register, error),
         }
     }
+}
+
+fn unwell(report: &mut Report, register: &Asked<'_>, error: RegisterError) {
+    let section = register.section;
+    let fix = match error {
+        RegisterError::Refused(_) => {
+            format!("Check client, service and tls under [{section}], and the access rights with the register.")
+        }
+        RegisterError::Malformed(_) | RegisterError::WrongAnswer(_) => {
+            format!("Check that base_url and service under [{section}] name the right place.")
+        }
+        RegisterError::Unavailable { .. } | RegisterError::TimedOut => {
+            format!("Check base_url and tls under [{section}], and that the security server runs.")
+        }
+    };
+    report.failed(register.name, format!("{error}: sign-in goes on, but {} meanwhile", register.missing), fix);
 }

@@ -455,6 +455,20 @@ pub async fn refuse(services: &Services, interaction: &Interaction, error: Error
     Ok(Advance::Answer(Box::new(request.refuse(error))))
 }
 
+/// The person goes back to the portal. What it insists on and this person cannot reach is told as such; whoever could
+/// have gone on said no (OpenID Connect Core 5.5.1.1, 3.1.2.6; unmet_authentication_requirements 1.0).
+pub async fn cancel(services: &Services, interaction: &Interaction, session: Option<&LiveSession>) -> Outcome<Advance> {
+    let stands_at = match session.filter(|_| interaction.request().is_some()) {
+        Some(live) => Some(step(services, interaction, live).await?),
+        None => None,
+    };
+    let error = match stands_at {
+        Some(Step::ProveIdentity(_) | Step::CannotBeMet) => Error::UNMET_AUTHENTICATION_REQUIREMENTS,
+        _ => Error::ACCESS_DENIED,
+    };
+    refuse(services, interaction, error).await
+}
+
 /// The step a signed-in person stands at, for the pages that explain it (C9).
 pub async fn step(services: &Services, interaction: &Interaction, session: &LiveSession) -> Outcome<Step> {
     let Some(request) = interaction.request() else {

@@ -172,7 +172,7 @@ pub async fn send_code(
         None => Way::Nowhere,
     };
     let recipient = recipient.map(|phone| phone.as_str().to_owned()).unwrap_or_default();
-    let posting = Posting::Message { recipient, notice, language: language.to_owned() };
+    let posting = Posting::Message { recipient, notice, language: language.to_owned(), not_me: None };
     outbox::post(services, &mut tx, way_out, &posting, None).await?;
     let event = SignInEvent::CodeSent { channel: Word::new(way.as_str()), purpose: Word::new("create_account") };
     audit::append(&mut tx, audit::entry(services, event)).await?;

@@ -19,7 +19,8 @@ use std::time::Duration;
 const LEASE: Duration = Duration::from_secs(30);
 
 /// Makes the words of a message: pages and messages share one catalogue, which lies above this floor.
-pub type Wording = fn(services: &Services, notice: &Notice, language: &str, kind: MessageKind) -> (String, String);
+pub type Wording =
+    fn(services: &Services, notice: (&Notice, Option<&str>), language: &str, kind: MessageKind) -> (String, String);
 
 /// The senders of this installation.
 pub struct Senders {
@@ -61,8 +62,9 @@ async fn one(services: &Services, senders: &Senders, message: OutboxMessage) -> 
     let sent = match &posting {
         Posting::Nothing => Sent::Yes("nothing".to_owned()),
         Posting::Message { .. } if message.kind == OutboxKind::None => Sent::Yes("nobody".to_owned()),
-        Posting::Message { recipient, notice, language } => {
-            send_message(services, senders, &message, (recipient, notice, language)).await
+        Posting::Message { recipient, notice, language, not_me } => {
+            let said = (notice, not_me.as_deref());
+            send_message(services, senders, &message, (recipient, said, language)).await
         }
         Posting::Logout { client_id, subject, sid, .. } => {
             send_logout(services, senders, (client_id, subject, sid)).await?
@@ -75,7 +77,7 @@ async fn send_message(
     services: &Services,
     senders: &Senders,
     message: &OutboxMessage,
-    (recipient, notice, language): (&str, &Notice, &str),
+    (recipient, notice, language): (&str, (&Notice, Option<&str>), &str),
 ) -> Sent {
     let (sender, kind) = match message.kind {
         OutboxKind::Voice => (&senders.voice, MessageKind::Voice),

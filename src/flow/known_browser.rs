@@ -33,6 +33,12 @@ pub fn remember(services: &Services, person: PersonId) -> Outcome<String> {
     Ok(URL_SAFE_NO_PAD.encode(sealed))
 }
 
+/// Whether this person signed in in the browser of that cookie before.
+pub fn knows(services: &Services, cookie: Option<&str>, person: PersonId) -> bool {
+    let told = cookie.and_then(|value| opened(services, value));
+    told.is_some_and(|(known, since)| known == person && services.clock.now().since(since) < LIFETIME)
+}
+
 /// Whom the cookie names, unless it is too old, not ours, or of an account that was closed.
 pub async fn recognise(services: &Services, cookie: Option<&str>) -> Outcome<Option<Recognised>> {
     let Some((person, since)) = cookie.and_then(|value| opened(services, value)) else {

@@ -47,6 +47,37 @@ pub enum Notice {
         /// When.
         at: Timestamp,
     },
+    /// A browser that did not know the person signed in.
+    NewDevice {
+        /// When.
+        at: Timestamp,
+    },
+    /// A representative asks to open an organization's account: to the others, who must agree.
+    OrganizationAsked {
+        /// The organization's name.
+        name: String,
+    },
+    /// An organization's account opened: to whoever applied.
+    OrganizationOpened {
+        /// The organization's name.
+        name: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// A representative did not agree: to whoever applied.
+    OrganizationRefused {
+        /// The organization's name.
+        name: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// An organization's account was closed: to all its representatives.
+    OrganizationClosed {
+        /// The organization's name.
+        name: String,
+        /// When.
+        at: Timestamp,
+    },
     /// A code that confirms a new phone.
     ConfirmPhoneCode {
         /// Six digits.
@@ -56,8 +87,6 @@ pub enum Notice {
     PhoneChangeAsked {
         /// From when the new one holds.
         effective_at: Timestamp,
-        /// Stops it without signing in, together with the personal number.
-        code: String,
     },
     /// The phone was changed: to the old and to the new one.
     PhoneChanged {
@@ -103,7 +132,44 @@ pub enum Notice {
 impl Notice {
     /// Whether it goes the way its person chose. What is risky goes every way there is.
     pub const fn is_everyday(&self) -> bool {
-        matches!(self, Self::AccountConfirmed | Self::PhoneChangeCancelled { .. } | Self::AccountUnfrozen { .. })
+        matches!(
+            self,
+            Self::AccountConfirmed
+                | Self::PhoneChangeCancelled { .. }
+                | Self::AccountUnfrozen { .. }
+                | Self::OrganizationAsked { .. }
+                | Self::OrganizationRefused { .. }
+        )
+    }
+
+    /// Whether somebody else may have done it: then it carries a code for "not me" (C29). A closed account has nothing
+    /// left to stop, and its number names nobody any more.
+    pub const fn may_be_of_another(&self) -> bool {
+        match self {
+            Self::PasskeyAdded { .. }
+            | Self::PasskeyRemoved { .. }
+            | Self::PasswordChanged { .. }
+            | Self::RecoveryCodesRenewed { .. }
+            | Self::NewDevice { .. }
+            | Self::OrganizationOpened { .. }
+            | Self::OrganizationClosed { .. }
+            | Self::PhoneChangeAsked { .. }
+            | Self::PhoneChanged { .. }
+            | Self::TotpAdded { .. }
+            | Self::TotpRemoved { .. }
+            | Self::AccountFrozen { .. }
+            | Self::AccountUnfrozen { .. } => true,
+            Self::SignInCode { .. }
+            | Self::CreateAccountCode { .. }
+            | Self::ConfirmPhoneCode { .. }
+            | Self::AccountExists
+            | Self::PhoneChangeCancelled { .. }
+            | Self::OrganizationAsked { .. }
+            | Self::OrganizationRefused { .. }
+            | Self::AccountClosed { .. }
+            | Self::AccountConfirmed
+            | Self::AccountNotConfirmed => false,
+        }
     }
 }
 
@@ -118,6 +184,9 @@ pub enum Posting {
         notice: Notice,
         /// `vi` or `en`.
         language: String,
+        /// With the personal number it says "not me" without signing in (C29).
+        #[serde(default)]
+        not_me: Option<String>,
     },
     /// A logout token to a portal; the token is made when it is sent.
     Logout {

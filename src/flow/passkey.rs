@@ -1,6 +1,7 @@
 //! Passkeys: making one, signing in with one. A challenge counts once, for one purpose, five minutes at most, and its
 //! use is marked in SQL before the answer is judged.
 
+use super::account::report;
 use super::account::stop::Confirmation;
 use super::interaction::Interaction;
 use super::outbox::{self, Notice, Posting, Way};
@@ -231,22 +232,29 @@ pub async fn keep_made(services: &Services, asker: Asker<'_>, who: PersonId, new
     Ok(Made::Yes)
 }
 
-/// Puts a notice to the person's phone into the outbox, in the transaction of the change (ASVS 6.3.6).
+/// Puts a notice to the person's phone and e-mail address into the outbox, in the transaction of the change
+/// (ASVS 6.3.6); one about something that another may have done with a code for "not me" (C29).
 pub async fn tell_phone(services: &Services, tx: &mut crate::db::Tx, who: PersonId, notice: Notice) -> Outcome<()> {
     let contacts = person::contacts_from(services, &mut *tx, who).await?;
     let language = store::person::get(&mut *tx, who).await?.language;
     let channel = store::person_setting::channel(&mut *tx, who).await?;
     let everyday = notice.is_everyday();
+    let reachable = contacts.phone.is_some() || contacts.email.is_some();
+    let not_me = match notice.may_be_of_another() && reachable {
+        true => Some(report::new_notice_code(services, tx, who).await?),
+        false => None,
+    };
     let both = contacts.phone.is_some() && contacts.email.is_some();
     let wanted = |only: NoticeChannel| !everyday || !both || channel == NoticeChannel::All || channel == only;
     if let Some(phone) = contacts.phone.filter(|_| wanted(NoticeChannel::Sms)) {
         let recipient = phone.as_str().to_owned();
-        let posting = Posting::Message { recipient, notice: notice.clone(), language: language.clone() };
+        let (notice, language, not_me) = (notice.clone(), language.clone(), not_me.clone());
+        let posting = Posting::Message { recipient, notice, language, not_me };
         outbox::post(services, tx, Way::Sms, &posting, None).await?;
     }
     if let Some(email) = contacts.email.filter(|_| wanted(NoticeChannel::Email)) {
         let recipient = email.as_str().to_owned();
-        let posting = Posting::Message { recipient, notice, language };
+        let posting = Posting::Message { recipient, notice, language, not_me };
         outbox::post(services, tx, Way::Email, &posting, None).await?;
     }
     Ok(())

@@ -2,8 +2,8 @@
 //! portal that was visited in them.
 
 use super::interaction::{self, Interaction};
-use super::outbox::{self, Posting, Way};
-use super::{Fault, Outcome, Services, audit, clients};
+use super::outbox::{self, Notice, Posting, Way};
+use super::{Fault, Outcome, Services, audit, clients, passkey};
 use crate::audit::{SessionEvent, SignInEvent, Word};
 use crate::base::{PersonId, SessionId, Timestamp, random_token, sha256};
 use crate::db::Tx;
@@ -11,6 +11,15 @@ use crate::identity::{Achieved, AuthenticationLevel, IdentityLevel, Method, Pers
 use crate::store;
 pub use crate::store::session::LiveSession;
 use crate::store::session::{Rotation, Session};
+
+/// The browser that a session is made in.
+#[derive(Debug, Clone, Copy)]
+pub struct InBrowser<'a> {
+    /// What it calls itself, for the list of sessions.
+    pub device: &'a str,
+    /// The person signed in there before. Otherwise they are told: it may be somebody else.
+    pub known: bool,
+}
 
 /// A session and the secret that goes into the browser's cookie.
 #[derive(Debug)]
@@ -91,7 +100,7 @@ pub async fn establish(
     services: &Services,
     interaction: &mut Interaction,
     current: Option<&LiveSession>,
-    device: &str,
+    browser: InBrowser<'_>,
 ) -> Outcome<Established> {
     let now = services.clock.now();
     let Some(person) = interaction.person else {
@@ -104,7 +113,7 @@ pub async fn establish(
     let merged = raised.filter(|_| interaction.stepping_up).and_then(|live| lent(live, &methods, now));
     let (all, since) = merged.clone().unwrap_or_else(|| (methods.clone(), now));
     let make = |methods: Vec<Method>, since| {
-        new_session(services, (found.identity_level, person), methods, (since, &cookie, device))
+        new_session(services, (found.identity_level, person), methods, (since, &cookie, browser.device))
     };
     let mut session = make(all, since)?;
     let mut tx = services.db.begin().await?;
@@ -130,6 +139,10 @@ pub async fn establish(
             let event = SessionEvent::Started { authentication_level: session.authentication_level.as_u8() };
             audit::append(&mut tx, audit::entry(services, event).person(person).session(session.id)).await?;
             cap(services, &mut tx, person, session.id).await?;
+            // A new account's first session is nobody's but its maker's.
+            if !browser.known && interaction.creation.is_none() {
+                passkey::tell_phone(services, &mut tx, person, Notice::NewDevice { at: now }).await?;
+            }
             session.id
         }
     };

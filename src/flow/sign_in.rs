@@ -204,7 +204,7 @@ pub async fn send_code(
         Some(phone) => (way, phone.as_str().to_owned()),
         None => (Way::Nowhere, String::from("+84000000000")),
     };
-    let posting = Posting::Message { recipient, notice, language: language.to_owned() };
+    let posting = Posting::Message { recipient, notice, language: language.to_owned(), not_me: None };
     outbox::post(services, &mut tx, way_out, &posting, None).await?;
     let event = SignInEvent::CodeSent { channel: Word::new(way.as_str()), purpose: Word::new("sign_in") };
     let mut entry = audit::entry(services, event);

@@ -106,6 +106,8 @@ text_codes! {
         Open = "open",
         /// A representative said no. Somebody may apply anew.
         Refused = "refused",
+        /// A representative closed it. Somebody may apply anew.
+        Closed = "closed",
     }
 
     /// In what capacity somebody acts, as the register states it.

@@ -131,7 +131,7 @@ impl Rule {
     /// Codes sent to a new phone of an account, per phone and per person: as [`Rule::SEND`], counted apart.
     pub const CHANGE_SEND: Self = Self { scope: "change_send", ..Self::SEND };
 
-    /// Codes of notices tried without a session, per network. They have forty random bits and live two days; whole mobile
+    /// Codes of notices tried without a session, per network. They have forty random bits and live a week; whole mobile
     /// networks share an address, and nobody may shut another person's way to stop something.
     pub const NOTICE_CODE: Self = Self {
         scope: "notice_code:network",

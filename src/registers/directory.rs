@@ -2,9 +2,10 @@
 
 use super::error::RegisterError;
 use super::port::{OrganizationAnswer, OrganizationQuery, OrganizationRegister};
-use crate::identity::OrganizationCode;
+use crate::identity::{OrganizationCode, OrganizationKind};
 use async_trait::async_trait;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// Asks the register that a code belongs to.
 pub struct OrganizationDirectory {
@@ -20,6 +21,15 @@ impl OrganizationRegister for OrganizationDirectory {
         match query.code {
             OrganizationCode::Tax(_) => self.enterprises.look_up_organization(query).await,
             OrganizationCode::Agency(_) => self.agencies.look_up_organization(query).await,
+        }
+    }
+
+    async fn health(&self, kind: OrganizationKind, request_id: Uuid) -> Result<(), RegisterError> {
+        match kind {
+            OrganizationKind::Enterprise | OrganizationKind::DependentUnit => {
+                self.enterprises.health(kind, request_id).await
+            }
+            OrganizationKind::StateBody => self.agencies.health(kind, request_id).await,
         }
     }
 

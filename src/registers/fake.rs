@@ -5,7 +5,7 @@ use super::port::{
     OrganizationAnswer, OrganizationQuery, OrganizationRegister, PopulationAnswer, PopulationQuery, PopulationRegister,
 };
 use crate::base::{Clock, Timestamp};
-use crate::identity::{ExchangeEvidence, OrganizationRecord, PopulationRecord};
+use crate::identity::{ExchangeEvidence, OrganizationKind, OrganizationRecord, PopulationRecord};
 use async_trait::async_trait;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -169,6 +169,10 @@ impl OrganizationRegister for FakeOrganizationRegister {
                 as_of: desk.as_of.as_ref().map(|clock| clock.now()).unwrap_or_default(),
             },
         }))
+    }
+
+    async fn health(&self, _: OrganizationKind, _: Uuid) -> Result<(), RegisterError> {
+        self.desk().always.map_or(Ok(()), Err)
     }
 }
 

@@ -6,6 +6,7 @@ use super::port::{
     OrganizationAnswer, OrganizationQuery, OrganizationRegister, PopulationAnswer, PopulationQuery, PopulationRegister,
 };
 use crate::base::Clock;
+use crate::identity::OrganizationKind;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::future::Future;
@@ -130,6 +131,11 @@ impl PopulationRegister for GuardedRegister<dyn PopulationRegister> {
 impl OrganizationRegister for GuardedRegister<dyn OrganizationRegister> {
     async fn look_up_organization(&self, query: &OrganizationQuery) -> Result<OrganizationAnswer, RegisterError> {
         self.ask(self.inner.look_up_organization(query)).await
+    }
+
+    /// Goes past the breaker, as for people.
+    async fn health(&self, kind: OrganizationKind, request_id: Uuid) -> Result<(), RegisterError> {
+        self.inner.health(kind, request_id).await
     }
 
     fn is_connected(&self) -> bool {

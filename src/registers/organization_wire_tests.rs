@@ -137,7 +137,7 @@ async fn suspension_dissolution_and_a_lost_role_are_seen_at_the_next_question() 
         (CompanyStatus::Dissolved, OrganizationStatus::Dissolved),
         (CompanyStatus::Active, OrganizationStatus::Active),
     ] {
-        let change = CompanyChange { code: SAO_MAI_TAX_CODE.into(), status: Some(told), without: Vec::new() };
+        let change = CompanyChange { code: SAO_MAI_TAX_CODE.into(), status: Some(told), ..CompanyChange::default() };
         bench.simulator.change_company(change);
         assert_eq!(found(&directory, SAO_MAI_TAX_CODE, MINH).await.status, status);
     }
@@ -147,6 +147,14 @@ async fn suspension_dissolution_and_a_lost_role_are_seen_at_the_next_question() 
     let answer = directory.look_up_organization(&query(HOA_SEN_TAX_CODE, MINH)).await;
     assert_eq!(answer, Ok(OrganizationAnswer::NotFound));
     assert_eq!(found(&directory, HOA_SEN_TAX_CODE, HOA).await.representatives.len(), 1);
+    bench.simulator.change_company(CompanyChange {
+        code: SAO_MAI_TAX_CODE.into(),
+        representatives: Some(vec![HOA.to_owned()]),
+        ..CompanyChange::default()
+    });
+    let answer = directory.look_up_organization(&query(SAO_MAI_TAX_CODE, MINH)).await;
+    assert_eq!(answer, Ok(OrganizationAnswer::NotFound), "replaced");
+    assert_eq!(found(&directory, SAO_MAI_TAX_CODE, HOA).await.representatives.len(), 1);
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 
 use super::error::RegisterError;
 use crate::identity::{
-    BirthDate, ExchangeEvidence, FullName, OrganizationCode, OrganizationRecord, PersonalNumber, PopulationRecord,
+    BirthDate, ExchangeEvidence, FullName, OrganizationCode, OrganizationKind, OrganizationRecord, PersonalNumber,
+    PopulationRecord,
 };
 use async_trait::async_trait;
 use std::fmt;
@@ -116,6 +117,12 @@ pub trait OrganizationRegister: Send + Sync {
     /// # Errors
     /// [`RegisterError`], sorted by what can be done.
     async fn look_up_organization(&self, query: &OrganizationQuery) -> Result<OrganizationAnswer, RegisterError>;
+
+    /// Asks, without personal data, whether look-ups of organizations of this kind can work now.
+    ///
+    /// # Errors
+    /// The [`RegisterError`] that a look-up would meet.
+    async fn health(&self, kind: OrganizationKind, request_id: Uuid) -> Result<(), RegisterError>;
 
     /// Whether anything can be asked at all: nothing that rests on it is offered otherwise.
     fn is_connected(&self) -> bool {

@@ -4,6 +4,7 @@ use super::{
     OrganizationAnswer, OrganizationQuery, OrganizationRegister, Outage, PopulationAnswer, PopulationQuery,
     PopulationRegister, RegisterError,
 };
+use crate::identity::OrganizationKind;
 use async_trait::async_trait;
 use std::time::Duration;
 use uuid::Uuid;
@@ -29,6 +30,10 @@ impl PopulationRegister for Unconnected {
 #[async_trait]
 impl OrganizationRegister for Unconnected {
     async fn look_up_organization(&self, _: &OrganizationQuery) -> Result<OrganizationAnswer, RegisterError> {
+        Err(NOT_CONNECTED)
+    }
+
+    async fn health(&self, _: OrganizationKind, _: Uuid) -> Result<(), RegisterError> {
         Err(NOT_CONNECTED)
     }
 

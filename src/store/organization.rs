@@ -255,7 +255,7 @@ pub async fn move_account(
     Ok(rows == 1)
 }
 
-/// Begins another application after one that was refused. `false` when somebody else began it.
+/// Begins another application after one that was refused, or after the account was closed. `false` when somebody else began it.
 ///
 /// # Errors
 /// What the store said.
@@ -263,7 +263,7 @@ pub async fn apply_anew(tx: &mut Tx, id: OrganizationId, refused: i32, now: Time
     let rows = tx
         .query(
             "UPDATE organization SET account = 'pending', application = application + 1, updated_at = $3
-             WHERE id = $1 AND application = $2 AND account = 'refused'",
+             WHERE id = $1 AND application = $2 AND account IN ('refused', 'closed')",
         )
         .bind(id)
         .bind(refused)
@@ -483,6 +483,26 @@ pub async fn list_votes(
         .bind(organization)
         .bind(application)
         .all()
+        .await
+}
+
+/// Who applied: theirs is the first word on an application.
+///
+/// # Errors
+/// What the store said.
+pub async fn find_applicant(
+    source: impl Source<'_>,
+    organization: OrganizationId,
+    application: i32,
+) -> Result<Option<PersonId>, Error> {
+    source
+        .query(
+            "SELECT person_id FROM organization_decision WHERE organization_id = $1 AND application = $2
+             ORDER BY decided_at, person_id LIMIT 1",
+        )
+        .bind(organization)
+        .bind(application)
+        .optional_scalar()
         .await
 }
 

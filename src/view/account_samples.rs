@@ -84,7 +84,8 @@ pub(super) fn ways() -> Vec<(&'static str, Ways)> {
 pub(super) fn stop_page() -> Vec<(&'static str, StopPage)> {
     let page = |purpose, error| {
         let frame = account_frame("/account/stop?for=phone");
-        StopPage { frame: if error { wrong(frame, "answer-no", ErrorText::ChoiceMissing) } else { frame }, purpose }
+        let frame = if error { wrong(frame, "answer-no", ErrorText::ChoiceMissing) } else { frame };
+        StopPage { frame, purpose, about: None }
     };
     vec![
         ("passkey", page("passkey", false)),
@@ -93,6 +94,8 @@ pub(super) fn stop_page() -> Vec<(&'static str, StopPage)> {
         ("recovery-codes", page("recovery_codes", false)),
         ("phone", page("phone", false)),
         ("close", page("close", false)),
+        ("organization", page("organization", false)),
+        ("organization-close", StopPage { about: Some("0192f0c1".to_owned()), ..page("organization_close", false) }),
         ("no-choice", page("phone", true)),
     ]
 }

@@ -56,11 +56,13 @@ pub struct StopPage {
     pub frame: Frame,
     /// What the person is about to do: a word from a closed list.
     pub purpose: &'static str,
+    /// Which organization it is about.
+    pub about: Option<String>,
 }
 page!(StopPage, "stop", samples::stop_page);
 
 impl StopPage {
-    fn about(&self) -> String {
+    fn told(&self) -> String {
         self.frame.t(&format!("stop-for-{}", self.purpose.replace('_', "-")))
     }
 }

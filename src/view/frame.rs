@@ -208,6 +208,8 @@ pub enum Notice {
     OrganizationRegisterDown,
     /// A refusal was taken.
     OrganizationRefused,
+    /// An organization's account was closed.
+    OrganizationClosed,
     /// The test inbox was emptied.
     InboxCleared,
     /// The chosen account change waits until the new passkey's first day is over.
@@ -242,6 +244,7 @@ impl Notice {
             Self::OrganizationWaits => "notice-organization-waits",
             Self::OrganizationRegisterDown => "notice-organization-register-down",
             Self::OrganizationRefused => "notice-organization-refused",
+            Self::OrganizationClosed => "notice-organization-closed",
             Self::InboxCleared => "notice-inbox-cleared",
         };
         locale.t(key)

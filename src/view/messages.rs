@@ -10,12 +10,37 @@ pub const SMS_LENGTH: usize = 160;
 
 /// Longest portal name put into a message.
 const NAME_LENGTH: usize = 30;
+/// Longest name of an organization in a message that says "not you?" too.
+const SHORT_NAME_LENGTH: usize = 20;
 
 /// Whom a message says to call where no hotline is set.
 pub const fn instead_of_hotline(locale: Locale) -> &'static str {
     match locale {
         Locale::Vi => "quay dinh danh gan nhat",
         Locale::En => "the nearest identification counter",
+    }
+}
+
+/// How whoever did not do what a notice tells says so.
+#[derive(Clone, Copy, Debug)]
+pub struct NotYou<'a> {
+    /// With the personal number it works on the page "not me", signed in or not.
+    pub code: Option<&'a str>,
+    /// Whom to call.
+    pub hotline: &'a str,
+}
+
+impl NotYou<'_> {
+    fn text(&self, locale: Locale) -> String {
+        let hotline = self.hotline;
+        match (locale, self.code) {
+            (Locale::Vi, Some(code)) => {
+                format!("Khong phai ban? Vao muc Khong phai toi, ma {code}, hoac goi {hotline}.")
+            }
+            (Locale::En, Some(code)) => format!("Not you? Open Not me, code {code}, or call {hotline}."),
+            (Locale::Vi, None) => format!("Khong phai ban? Goi {hotline}."),
+            (Locale::En, None) => format!("Not you? Call {hotline}."),
+        }
     }
 }
 
@@ -74,53 +99,58 @@ pub fn account_not_confirmed_sms(locale: Locale, hotline: &str) -> String {
 }
 
 /// After a passkey was added.
-pub fn passkey_added_sms(locale: Locale, at: Timestamp, hotline: &str) -> String {
+pub fn passkey_added_sms(locale: Locale, at: Timestamp, not_you: &NotYou<'_>) -> String {
     let time = time_of(at);
+    let not_you = not_you.text(locale);
     match locale {
         Locale::Vi => {
-            format!("Tai khoan cua ban co them khoa dang nhap luc {time}. Khong phai ban? Goi {hotline}.")
+            format!("Tai khoan cua ban co them khoa dang nhap luc {time}. {not_you}")
         }
-        Locale::En => format!("A new passkey was added to your account at {time}. Not you? Call {hotline}."),
+        Locale::En => format!("A new passkey was added to your account at {time}. {not_you}"),
     }
 }
 
 /// After a passkey was removed.
-pub fn passkey_removed_sms(locale: Locale, at: Timestamp, hotline: &str) -> String {
+pub fn passkey_removed_sms(locale: Locale, at: Timestamp, not_you: &NotYou<'_>) -> String {
     let time = time_of(at);
+    let not_you = not_you.text(locale);
     match locale {
-        Locale::Vi => format!("Mot khoa dang nhap cua ban da bi go luc {time}. Khong phai ban? Goi {hotline}."),
-        Locale::En => format!("A passkey was removed from your account at {time}. Not you? Call {hotline}."),
+        Locale::Vi => format!("Mot khoa dang nhap cua ban da bi go luc {time}. {not_you}"),
+        Locale::En => format!("A passkey was removed from your account at {time}. {not_you}"),
     }
 }
 
 /// After the password was set or changed.
-pub fn password_changed_sms(locale: Locale, at: Timestamp, hotline: &str) -> String {
+pub fn password_changed_sms(locale: Locale, at: Timestamp, not_you: &NotYou<'_>) -> String {
     let time = time_of(at);
+    let not_you = not_you.text(locale);
     match locale {
-        Locale::Vi => format!("Mat khau tai khoan cua ban da doi luc {time}. Khong phai ban? Goi {hotline}."),
-        Locale::En => format!("Your account password was changed at {time}. Not you? Call {hotline}."),
+        Locale::Vi => format!("Mat khau tai khoan cua ban da doi luc {time}. {not_you}"),
+        Locale::En => format!("Your account password was changed at {time}. {not_you}"),
     }
 }
 
 /// After new printed codes were made, or one was used to sign in.
-pub fn recovery_codes_sms(locale: Locale, at: Timestamp, hotline: &str) -> String {
+pub fn recovery_codes_sms(locale: Locale, at: Timestamp, not_you: &NotYou<'_>) -> String {
     let time = time_of(at);
+    let not_you = not_you.text(locale);
     match locale {
         Locale::Vi => {
-            format!("Ma in san cua tai khoan vua duoc dung hoac doi luc {time}. Khong phai ban? Goi {hotline}.")
+            format!("Ma in san cua tai khoan vua duoc dung hoac doi luc {time}. {not_you}")
         }
-        Locale::En => format!("Printed codes of your account were used or renewed at {time}. Not you? Call {hotline}."),
+        Locale::En => format!("Printed codes of your account were used or renewed at {time}. {not_you}"),
     }
 }
 
 /// After a sign-in from a browser not seen before.
-pub fn new_device_sms(locale: Locale, at: Timestamp, hotline: &str) -> String {
+pub fn new_device_sms(locale: Locale, at: Timestamp, not_you: &NotYou<'_>) -> String {
     let time = time_of(at);
+    let not_you = not_you.text(locale);
     match locale {
         Locale::Vi => {
-            format!("Co thiet bi moi dang nhap tai khoan cua ban luc {time}. Khong phai ban? Goi {hotline}.")
+            format!("Co thiet bi moi dang nhap tai khoan cua ban luc {time}. {not_you}")
         }
-        Locale::En => format!("A new device signed in to your account at {time}. Not you? Call {hotline}."),
+        Locale::En => format!("A new device signed in to your account at {time}. {not_you}"),
     }
 }
 
@@ -134,24 +164,22 @@ pub fn confirm_phone_sms(locale: Locale, host: &str, code: &str) -> String {
 }
 
 /// To the old phone when another one was asked for.
-pub fn phone_change_asked_sms(locale: Locale, from: Timestamp, code: &str, hotline: &str) -> String {
+pub fn phone_change_asked_sms(locale: Locale, from: Timestamp, not_you: &NotYou<'_>) -> String {
     let time = time_of(from);
+    let not_you = not_you.text(locale);
     match locale {
-        Locale::Vi => format!(
-            "So dien thoai cua tai khoan se doi luc {time}. Khong phai ban? Vao muc Khong phai toi, ma {code}, hoac goi {hotline}."
-        ),
-        Locale::En => format!(
-            "The phone of your account changes at {time}. Not you? Open Not me on our site, code {code}, or call {hotline}."
-        ),
+        Locale::Vi => format!("So dien thoai cua tai khoan se doi luc {time}. {not_you}"),
+        Locale::En => format!("The phone of your account changes at {time}. {not_you}"),
     }
 }
 
 /// When the phone was changed.
-pub fn phone_changed_sms(locale: Locale, at: Timestamp, hotline: &str) -> String {
+pub fn phone_changed_sms(locale: Locale, at: Timestamp, not_you: &NotYou<'_>) -> String {
     let time = time_of(at);
+    let not_you = not_you.text(locale);
     match locale {
-        Locale::Vi => format!("So dien thoai cua tai khoan da doi luc {time}. Khong phai ban? Goi {hotline}."),
-        Locale::En => format!("The phone of your account was changed at {time}. Not you? Call {hotline}."),
+        Locale::Vi => format!("So dien thoai cua tai khoan da doi luc {time}. {not_you}"),
+        Locale::En => format!("The phone of your account was changed at {time}. {not_you}"),
     }
 }
 
@@ -165,42 +193,46 @@ pub fn phone_change_cancelled_sms(locale: Locale, at: Timestamp) -> String {
 }
 
 /// After an authenticator app was added.
-pub fn totp_added_sms(locale: Locale, at: Timestamp, hotline: &str) -> String {
+pub fn totp_added_sms(locale: Locale, at: Timestamp, not_you: &NotYou<'_>) -> String {
     let time = time_of(at);
+    let not_you = not_you.text(locale);
     match locale {
-        Locale::Vi => format!("Tai khoan cua ban co them ung dung tao ma luc {time}. Khong phai ban? Goi {hotline}."),
-        Locale::En => format!("An authenticator app was added to your account at {time}. Not you? Call {hotline}."),
+        Locale::Vi => format!("Tai khoan cua ban co them ung dung tao ma luc {time}. {not_you}"),
+        Locale::En => format!("An authenticator app was added to your account at {time}. {not_you}"),
     }
 }
 
 /// After the authenticator app was removed.
-pub fn totp_removed_sms(locale: Locale, at: Timestamp, hotline: &str) -> String {
+pub fn totp_removed_sms(locale: Locale, at: Timestamp, not_you: &NotYou<'_>) -> String {
     let time = time_of(at);
+    let not_you = not_you.text(locale);
     match locale {
-        Locale::Vi => format!("Ung dung tao ma da bi go khoi tai khoan luc {time}. Khong phai ban? Goi {hotline}."),
+        Locale::Vi => format!("Ung dung tao ma da bi go khoi tai khoan luc {time}. {not_you}"),
         Locale::En => {
-            format!("The authenticator app was removed from your account at {time}. Not you? Call {hotline}.")
+            format!("Your authenticator app was removed at {time}. {not_you}")
         }
     }
 }
 
 /// When the account was frozen.
-pub fn account_frozen_sms(locale: Locale, at: Timestamp, hotline: &str) -> String {
+pub fn account_frozen_sms(locale: Locale, at: Timestamp, not_you: &NotYou<'_>) -> String {
     let time = time_of(at);
+    let not_you = not_you.text(locale);
     match locale {
         Locale::Vi => {
-            format!("Tai khoan cua ban da khoa tam luc {time}. Dang nhap de mo lai. Khong phai ban? Goi {hotline}.")
+            format!("Tai khoan cua ban da khoa tam luc {time}. Dang nhap de mo lai. {not_you}")
         }
-        Locale::En => format!("Your account was frozen at {time}. Sign in to open it again. Not you? Call {hotline}."),
+        Locale::En => format!("Your account was frozen at {time}. Sign in to open it again. {not_you}"),
     }
 }
 
 /// When a frozen account was opened again.
-pub fn account_unfrozen_sms(locale: Locale, at: Timestamp, hotline: &str) -> String {
+pub fn account_unfrozen_sms(locale: Locale, at: Timestamp, not_you: &NotYou<'_>) -> String {
     let time = time_of(at);
+    let not_you = not_you.text(locale);
     match locale {
-        Locale::Vi => format!("Tai khoan cua ban da mo lai luc {time}. Khong phai ban? Goi {hotline}."),
-        Locale::En => format!("Your account was opened again at {time}. Not you? Call {hotline}."),
+        Locale::Vi => format!("Tai khoan cua ban da mo lai luc {time}. {not_you}"),
+        Locale::En => format!("Your account was opened again at {time}. {not_you}"),
     }
 }
 
@@ -210,6 +242,52 @@ pub fn account_closed_sms(locale: Locale, at: Timestamp, hotline: &str) -> Strin
     match locale {
         Locale::Vi => format!("Tai khoan cua ban da dong luc {time}. Khong phai ban? Goi {hotline}."),
         Locale::En => format!("Your account was closed at {time}. Not you? Call {hotline}."),
+    }
+}
+
+/// To a representative who must agree before an organization's account opens.
+pub fn organization_asked_sms(locale: Locale, name: &str) -> String {
+    let name = plain(name, NAME_LENGTH);
+    match locale {
+        Locale::Vi => format!(
+            "{name}: co nguoi dai dien xin mo tai khoan, can ban dong y. Dang nhap, vao Tai khoan cua toi, muc To chuc."
+        ),
+        Locale::En => format!(
+            "{name}: a representative asks to open its account; you must agree. Sign in, open My account, My organizations."
+        ),
+    }
+}
+
+/// To whoever applied, when an organization's account opened.
+pub fn organization_opened_sms(locale: Locale, name: &str, at: Timestamp, not_you: &NotYou<'_>) -> String {
+    let (name, time) = (plain(name, SHORT_NAME_LENGTH), time_of(at));
+    let not_you = not_you.text(locale);
+    match locale {
+        Locale::Vi => format!("{name} da mo tai khoan (muc To chuc) luc {time}. {not_you}"),
+        Locale::En => format!("{name}: account opened {time}, see My organizations. {not_you}"),
+    }
+}
+
+/// To whoever applied, when a representative did not agree.
+pub fn organization_refused_sms(locale: Locale, name: &str, at: Timestamp) -> String {
+    let (name, time) = (plain(name, NAME_LENGTH), time_of(at));
+    match locale {
+        Locale::Vi => format!(
+            "{name}: luc {time} co nguoi dai dien khong dong y mo tai khoan. Dang nhap, vao Tai khoan cua toi, muc To chuc."
+        ),
+        Locale::En => format!(
+            "{name}: a representative did not agree to its account at {time}. Sign in, open My account, My organizations."
+        ),
+    }
+}
+
+/// To every representative, when an organization's account was closed.
+pub fn organization_closed_sms(locale: Locale, name: &str, at: Timestamp, not_you: &NotYou<'_>) -> String {
+    let (name, time) = (plain(name, SHORT_NAME_LENGTH), time_of(at));
+    let not_you = not_you.text(locale);
+    match locale {
+        Locale::Vi => format!("{name} da dong tai khoan (muc To chuc) luc {time}. {not_you}"),
+        Locale::En => format!("{name}: account closed {time}, see My organizations. {not_you}"),
     }
 }
 
@@ -278,27 +356,33 @@ mod tests {
 
     fn all(locale: Locale, hotline: &str) -> Vec<String> {
         let at = Timestamp::from_seconds(1_795_244_700);
+        let not_you = NotYou { code: Some("7F3K-92MX"), hotline };
+        let name = "Công ty Trách nhiệm hữu hạn Một thành viên Sao Mai";
         let host = "dinhdanh.binhminh.example:8443";
         vec![
             sign_in_sms(locale, "Cổng Dịch vụ công tỉnh Bình Minh và rất nhiều chữ", host, "123456"),
             create_account_sms(locale, host, "123456"),
             account_exists_sms(locale, hotline),
-            passkey_added_sms(locale, at, hotline),
-            passkey_removed_sms(locale, at, hotline),
-            password_changed_sms(locale, at, hotline),
-            recovery_codes_sms(locale, at, hotline),
-            new_device_sms(locale, at, hotline),
+            passkey_added_sms(locale, at, &not_you),
+            passkey_removed_sms(locale, at, &not_you),
+            password_changed_sms(locale, at, &not_you),
+            recovery_codes_sms(locale, at, &not_you),
+            new_device_sms(locale, at, &not_you),
             account_confirmed_sms(locale),
             confirm_phone_sms(locale, host, "123456"),
-            phone_change_asked_sms(locale, at, "7F3K-92MX", hotline),
-            phone_changed_sms(locale, at, hotline),
+            phone_change_asked_sms(locale, at, &not_you),
+            phone_changed_sms(locale, at, &not_you),
             phone_change_cancelled_sms(locale, at),
-            totp_added_sms(locale, at, hotline),
-            totp_removed_sms(locale, at, hotline),
-            account_frozen_sms(locale, at, hotline),
-            account_unfrozen_sms(locale, at, hotline),
+            totp_added_sms(locale, at, &not_you),
+            totp_removed_sms(locale, at, &not_you),
+            account_frozen_sms(locale, at, &not_you),
+            account_unfrozen_sms(locale, at, &not_you),
             account_closed_sms(locale, at, hotline),
             account_not_confirmed_sms(locale, hotline),
+            organization_asked_sms(locale, name),
+            organization_opened_sms(locale, name, at, &not_you),
+            organization_refused_sms(locale, name, at),
+            organization_closed_sms(locale, name, at, &not_you),
         ]
     }
 

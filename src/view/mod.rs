@@ -202,6 +202,7 @@ pages![
     Organizations,
     AddOrganization,
     OrganizationPage,
+    CloseOrganization,
     StartPage,
     TestInbox,
     WhatHappened,

@@ -15,6 +15,8 @@ pub enum OrganizationState {
     WaitsForMe,
     /// A representative refused.
     Refused,
+    /// A representative closed it.
+    Closed,
     /// The register says: suspended.
     Suspended,
     /// The register says: dissolved.
@@ -32,6 +34,7 @@ impl OrganizationState {
             Self::WaitsForOthers => "organization-waits-others",
             Self::WaitsForMe => "organization-waits-me",
             Self::Refused => "organization-refused",
+            Self::Closed => "organization-closed",
             Self::Suspended => "organization-suspended",
             Self::Dissolved => "organization-dissolved",
             Self::RoleEnded => "organization-role-ended",
@@ -42,7 +45,7 @@ impl OrganizationState {
     fn class(&self) -> &'static str {
         match self {
             Self::Open => "tag tag-ok",
-            Self::WaitsForOthers | Self::WaitsForMe | Self::Unconfirmed => "tag",
+            Self::WaitsForOthers | Self::WaitsForMe | Self::Unconfirmed | Self::Closed => "tag",
             Self::Refused | Self::Suspended | Self::Dissolved | Self::RoleEnded => "tag tag-warn",
         }
     }
@@ -241,6 +244,10 @@ impl OrganizationPage {
         self.item.state == OrganizationState::WaitsForMe
     }
 
+    fn may_close(&self) -> bool {
+        self.item.state == OrganizationState::Open
+    }
+
     fn opening(&self) -> bool {
         matches!(
             self.item.state,
@@ -248,3 +255,14 @@ impl OrganizationPage {
         )
     }
 }
+
+/// `/account/organizations/{id}/close`. Form field `sure`: `yes`.
+#[derive(Template)]
+#[template(path = "account/close_organization.html")]
+pub struct CloseOrganization {
+    /// Shared part.
+    pub frame: Frame,
+    /// The organization.
+    pub item: OrganizationItem,
+}
+page!(CloseOrganization, "close-organization", samples::close_organization);

@@ -740,6 +740,7 @@ pub(super) fn organizations() -> Vec<(&'static str, Organizations)> {
         OrganizationState::WaitsForOthers,
         OrganizationState::WaitsForMe,
         OrganizationState::Refused,
+        OrganizationState::Closed,
         OrganizationState::Suspended,
         OrganizationState::Dissolved,
         OrganizationState::RoleEnded,
@@ -751,6 +752,7 @@ pub(super) fn organizations() -> Vec<(&'static str, Organizations)> {
         ("waits", Notice::OrganizationWaits),
         ("register-down", Notice::OrganizationRegisterDown),
         ("refused", Notice::OrganizationRefused),
+        ("closed", Notice::OrganizationClosed),
     ];
     let mut samples = vec![
         ("none", page(Vec::new(), Vec::new())),
@@ -801,6 +803,15 @@ pub(super) fn organization_page() -> Vec<(&'static str, OrganizationPage)> {
         ("refused", page(OrganizationState::Refused, Said::Agreed, Said::Refused)),
         ("suspended", page(OrganizationState::Suspended, Said::Agreed, Said::Agreed)),
     ]
+}
+
+pub(super) fn close_organization() -> Vec<(&'static str, CloseOrganization)> {
+    let page = |frame| CloseOrganization {
+        frame,
+        item: organization("Công ty Cổ phần Hoa Sen", "0199999536", OrganizationState::Open),
+    };
+    let start = || account_frame("/account/organizations/0192f0c1/close");
+    vec![("plain", page(start())), ("no-choice", page(wrong(start(), "sure-yes", ErrorText::ChoiceMissing)))]
 }
 
 pub(super) fn start_page() -> Vec<(&'static str, StartPage)> {

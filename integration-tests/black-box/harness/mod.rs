@@ -4,6 +4,7 @@
 mod authenticator;
 mod browser;
 mod citizen;
+mod companies;
 mod fault_proxy;
 mod history;
 mod html;
@@ -19,6 +20,7 @@ mod site;
 pub use authenticator::{Authenticator, bytes};
 pub use browser::{Browser, Page};
 pub use citizen::{Citizen, Way, flow_of, is_signed_in, make_passkey};
+pub use companies::{Company, answers_age, done, everybody_is_proven, registers_go_wrong};
 pub use fault_proxy::{FaultProxy, Side, Weather};
 pub use history::{History, Outcome};
 pub use party::{Answer, Ask, Landing, Party, Shape, assertion_fields, bearer, form, landing, submitted_form};

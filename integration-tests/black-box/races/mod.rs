@@ -9,6 +9,7 @@
 
 mod accounts;
 mod complete;
+mod organizations;
 mod proofs;
 mod protocol;
 
@@ -106,6 +107,9 @@ races!(
     accounts::i1_sign_out,
     accounts::c11_stop_confirmation,
     accounts::c29_notice_code,
+    organizations::i1_agreements_at_once,
+    organizations::i1_agreeing_and_refusing_at_once,
+    organizations::i1_applying_at_once,
 );
 
 async fn run<Race>(store: Store, race: Race)

@@ -145,6 +145,7 @@ fn told(event: &Event) -> Option<(&'static str, Kind)> {
             OrganizationEvent::NoMatch => ("organization-no-match", Kind::Change),
             OrganizationEvent::Agreed { .. } => ("organization-agreed", Kind::Change),
             OrganizationEvent::Refused { .. } => ("organization-refused", Kind::Change),
+            OrganizationEvent::Closed { .. } => ("organization-closed", Kind::Change),
             OrganizationEvent::RepresentationEnded { .. } => ("organization-role-ended", Kind::Change),
             OrganizationEvent::RepresentationUsed { .. } => ("organization-acted", Kind::SignIn),
             // Of the organization, and of no person.

@@ -4,7 +4,6 @@ use super::super::outbox::{self, Notice, Posting, Way};
 use super::super::session::{self, LiveSession};
 use super::super::{Fault, Outcome, Services, audit, create_account, level, passkey, person, throttle};
 use super::may_bind;
-use super::report;
 use super::stop::{self, Purpose};
 use crate::audit::{CredentialEvent, SignInEvent, Word};
 use crate::base::{CodeId, Digest, PersonId, RowId, Secret, SessionId, Timestamp, sha256};
@@ -139,6 +138,7 @@ pub async fn send_code(
         recipient: phone.as_str().to_owned(),
         notice: Notice::ConfirmPhoneCode { code: code.expose().to_owned() },
         language: language.to_owned(),
+        not_me: None,
     };
     outbox::post(services, &mut tx, way, &posting, None).await?;
     let event = SignInEvent::CodeSent { channel: Word::new(way.as_str()), purpose: Word::new("confirm") };
@@ -236,10 +236,7 @@ async fn begin(services: &Services, tx: &mut Tx, live: &LiveSession, phone: &Pho
         apply(services, tx, change.id).await?;
         return Ok(Changed::Now);
     }
-    let until = change.effective_at.plus(DELAY);
-    let code = report::new_notice_code(services, tx, who, until).await?;
-    let notice = Notice::PhoneChangeAsked { effective_at: change.effective_at, code };
-    passkey::tell_phone(services, tx, who, notice).await?;
+    passkey::tell_phone(services, tx, who, Notice::PhoneChangeAsked { effective_at: change.effective_at }).await?;
     Ok(Changed::From(change.effective_at))
 }
 

@@ -11,24 +11,23 @@ use crate::identity::{Admission, PersonalNumber, Rule};
 use crate::store;
 use crate::store::incident_report::IncidentReport;
 pub use crate::store::incident_report::ReportAction;
+use std::time::Duration;
+
+/// How long the code of a notice is good: a message may be read days later.
+const NOTICE_CODE_LIFETIME: Duration = Duration::from_hours(24 * 7);
 
 fn code_index(services: &Services, who: PersonId, code: &str) -> Outcome<Digest> {
     services.sealer.keyed_digest("notice_code", &[who.0.as_bytes(), code.as_bytes()]).map_err(Fault::internal)
 }
 
 /// Makes the code of a notice: eight symbols, good once with its person's number.
-pub(super) async fn new_notice_code(
-    services: &Services,
-    tx: &mut Tx,
-    who: PersonId,
-    expires_at: Timestamp,
-) -> Outcome<String> {
+pub(in crate::flow) async fn new_notice_code(services: &Services, tx: &mut Tx, who: PersonId) -> Outcome<String> {
     let now = services.clock.now();
     let code = ErrorId::new(&*services.entropy).as_str().to_owned();
     let normal = ErrorId::parse(&code).ok_or_else(|| Fault::Internal("a code that cannot be read back".into()))?;
     let index = code_index(services, who, normal.as_str())?;
     let id = RowId::new(now, &*services.entropy);
-    store::notice_code::insert(tx, (id, who), &index, now, expires_at).await?;
+    store::notice_code::insert(tx, (id, who), &index, now, now.plus(NOTICE_CODE_LIFETIME)).await?;
     Ok(code)
 }
 

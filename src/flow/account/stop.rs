@@ -32,12 +32,24 @@ pub enum Purpose {
     Phone,
     /// Ending the account.
     Close,
+    /// Opening an organization's account.
+    Organization,
+    /// Closing one.
+    OrganizationClose,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 6] =
-        [Self::Passkey, Self::Totp, Self::Password, Self::RecoveryCodes, Self::Phone, Self::Close];
+    pub const ALL: [Self; 8] = [
+        Self::Passkey,
+        Self::Totp,
+        Self::Password,
+        Self::RecoveryCodes,
+        Self::Phone,
+        Self::Close,
+        Self::Organization,
+        Self::OrganizationClose,
+    ];
 
     /// The word in addresses and in the trail.
     pub const fn as_str(self) -> &'static str {
@@ -48,6 +60,8 @@ impl Purpose {
             Self::RecoveryCodes => "recovery_codes",
             Self::Phone => "phone",
             Self::Close => "close",
+            Self::Organization => "organization",
+            Self::OrganizationClose => "organization_close",
         }
     }
 

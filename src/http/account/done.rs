@@ -21,6 +21,7 @@ pub fn notice(word: &str) -> Option<Notice> {
         "organization-opened" => Notice::OrganizationOpened,
         "organization-waits" => Notice::OrganizationWaits,
         "organization-register-down" => Notice::OrganizationRegisterDown,
+        "organization-closed" => Notice::OrganizationClosed,
         "organization-refused" => Notice::OrganizationRefused,
         other => Notice::OtherSessionsEnded { count: other.strip_prefix("others-")?.parse().ok()? },
     })

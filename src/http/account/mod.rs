@@ -83,4 +83,5 @@ fn for_organizations() -> Router<AppState> {
         .route("/account/organizations", get(organizations::list))
         .route("/account/organizations/add", get(organizations::add_page).post(organizations::add))
         .route("/account/organizations/{id}", get(organizations::page).post(organizations::decide))
+        .route("/account/organizations/{id}/close", get(organizations::close_page).post(organizations::close))
 }

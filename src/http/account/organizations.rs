@@ -2,8 +2,11 @@
 
 use super::super::problem::{Answer, Problem, show};
 use super::own::{Own, OwnForm};
+use super::stop as stop_page;
 use crate::base::OrganizationId;
 use crate::flow::account;
+use crate::flow::account::stop::{self, Purpose};
+use crate::flow::organizations::closing::{self, Closed};
 use crate::flow::organizations::{self, Applied, Decided, Participant, Representation};
 use crate::identity::{OrganizationAccount, OrganizationCode, OrganizationStatus, RepresentationRole, Voice};
 use crate::view::{
@@ -45,6 +48,7 @@ fn state_of(found: &Representation, said: bool) -> OrganizationState {
         (OrganizationStatus::Dissolved, _) => OrganizationState::Dissolved,
         (OrganizationStatus::Active, OrganizationAccount::Open) => OrganizationState::Open,
         (OrganizationStatus::Active, OrganizationAccount::Refused) => OrganizationState::Refused,
+        (OrganizationStatus::Active, OrganizationAccount::Closed) => OrganizationState::Closed,
         (OrganizationStatus::Active, OrganizationAccount::Pending) if said => OrganizationState::WaitsForOthers,
         (OrganizationStatus::Active, OrganizationAccount::Pending) => OrganizationState::WaitsForMe,
     }
@@ -88,6 +92,9 @@ pub async fn add_page(own: Own) -> Answer<Response> {
     if !is_strong(&own).await? {
         return own.sign_in_again().await;
     }
+    if stop::find(own.services(), &own.live, Purpose::Organization).await?.is_none() {
+        return Ok(stop_page::first(Purpose::Organization));
+    }
     add_view(&own, String::new(), (None, AddProblem::None))
 }
 
@@ -118,6 +125,7 @@ pub async fn add(OwnForm { own, form }: OwnForm) -> Answer<Response> {
         Applied::Opened(_) => Ok(done("organization-opened")),
         Applied::Waits(_) => Ok(done("organization-waits")),
         Applied::RegisterDown => Ok(done("organization-register-down")),
+        Applied::Stop => Ok(stop_page::first(Purpose::Organization)),
         Applied::LevelTooLow => Ok(Redirect::to(LIST).into_response()),
         Applied::NoMatch { tries_left } => {
             let error = Some(ErrorText::OrganizationNoMatch { tries_left });
@@ -186,5 +194,55 @@ pub async fn decide(Path(id): Path<String>, OwnForm { own, form }: OwnForm) -> A
         Decided::Refused => done("organization-refused"),
         Decided::Gone => Redirect::to(LIST).into_response(),
         Decided::RegisterDown => return organization_view(&own, id, true).await,
+    })
+}
+
+/// The organization whose account this person may close, or the page that comes first.
+async fn closable(own: &Own, id: OrganizationId) -> Answer<Result<Representation, Response>> {
+    let looked = organizations::look(own.services(), own.who(), id).await?;
+    let (found, people) = looked.ok_or_else(no_such)?;
+    if state_of(&found, said_already(&people)) != OrganizationState::Open {
+        return Ok(Err(Redirect::to(LIST).into_response()));
+    }
+    if !is_strong(own).await? {
+        return own.sign_in_again().await.map(Err);
+    }
+    Ok(Ok(found))
+}
+
+pub async fn close_page(Path(id): Path<String>, own: Own) -> Answer<Response> {
+    let id = id_of(&id)?;
+    let found = match closable(&own, id).await? {
+        Ok(found) => found,
+        Err(first) => return Ok(first),
+    };
+    if stop::find(own.services(), &own.live, Purpose::OrganizationClose).await?.is_none() {
+        return Ok(stop_page::first_about(Purpose::OrganizationClose, id));
+    }
+    close_view(&own, &found, false)
+}
+
+fn close_view(own: &Own, found: &Representation, unsure: bool) -> Answer<Response> {
+    let mut frame = own.frame(Some(&format!("{LIST}/{}", found.organization_id)))?;
+    if unsure {
+        frame.add_error("sure-yes", ErrorText::ChoiceMissing);
+    }
+    own.show(&view::CloseOrganization { frame, item: item(found, OrganizationState::Open, own.visitor.locale) })
+}
+
+pub async fn close(Path(id): Path<String>, OwnForm { own, form }: OwnForm) -> Answer<Response> {
+    let id = id_of(&id)?;
+    let found = match closable(&own, id).await? {
+        Ok(found) => found,
+        Err(first) => return Ok(first),
+    };
+    if form.get("sure") != "yes" {
+        return close_view(&own, &found, true);
+    }
+    Ok(match closing::close(own.services(), &own.live, id).await? {
+        Closed::Done => done("organization-closed"),
+        Closed::Stop => stop_page::first_about(Purpose::OrganizationClose, id),
+        Closed::Gone => Redirect::to(LIST).into_response(),
+        Closed::RegisterDown => return organization_view(&own, id, true).await,
     })
 }

@@ -2,48 +2,71 @@
 
 use super::super::problem::{Answer, Problem};
 use super::own::{Own, OwnForm};
+use crate::base::OrganizationId;
 use crate::flow::account::stop::{self, Purpose};
 use crate::view::{self, ErrorText, ProblemReason};
 use axum::response::{IntoResponse, Redirect, Response};
 
-/// The page that a purpose leads to.
-const fn page_of(purpose: Purpose) -> &'static str {
-    match purpose {
+/// The page that a purpose leads to. `about`: the organization that is meant, where it takes one.
+fn page_of(purpose: Purpose, about: Option<OrganizationId>) -> String {
+    let page = match purpose {
         Purpose::Passkey => "/account/passkeys",
         Purpose::Totp => "/account/totp",
         Purpose::Password => "/account/password",
         Purpose::RecoveryCodes => "/account/recovery-codes",
         Purpose::Phone => "/account/phone",
         Purpose::Close => "/account/close",
-    }
+        Purpose::Organization => "/account/organizations/add",
+        Purpose::OrganizationClose => match about {
+            Some(id) => return format!("/account/organizations/{id}/close"),
+            None => "/account/organizations",
+        },
+    };
+    page.to_owned()
 }
 
 /// To the stop page, before anything else.
 pub fn first(purpose: Purpose) -> Response {
-    Redirect::to(&format!("/account/stop?for={}", purpose.as_str())).into_response()
+    Redirect::to(&address(purpose, None)).into_response()
+}
+
+/// The same, before a change of one organization.
+pub fn first_about(purpose: Purpose, about: OrganizationId) -> Response {
+    Redirect::to(&address(purpose, Some(about))).into_response()
+}
+
+fn address(purpose: Purpose, about: Option<OrganizationId>) -> String {
+    let address = format!("/account/stop?for={}", purpose.as_str());
+    about.map_or_else(|| address.clone(), |id| format!("{address}&about={id}"))
 }
 
 fn purpose(word: &str) -> Answer<Purpose> {
     Purpose::parse(word).ok_or(Problem::new(ProblemReason::NotFound, "no_such_purpose"))
 }
 
-fn question(own: &Own, purpose: Purpose) -> Answer<view::StopPage> {
-    let mut frame = own.frame(Some("/account/ways"))?;
-    frame.path = format!("/account/stop?for={}", purpose.as_str());
-    Ok(view::StopPage { frame, purpose: purpose.as_str() })
+fn question(own: &Own, purpose: Purpose, about: Option<OrganizationId>) -> Answer<view::StopPage> {
+    let back = match purpose {
+        Purpose::Organization | Purpose::OrganizationClose => "/account/organizations",
+        _ => "/account/ways",
+    };
+    let mut frame = own.frame(Some(back))?;
+    frame.path = address(purpose, about);
+    Ok(view::StopPage { frame, purpose: purpose.as_str(), about: about.map(|id| id.to_string()) })
 }
 
 pub async fn page(own: Own) -> Answer<Response> {
     let purpose = purpose(&own.asked("for").unwrap_or_default())?;
-    own.show(&question(&own, purpose)?)
+    let about = own.asked("about").and_then(|id| id.parse().ok());
+    own.show(&question(&own, purpose, about)?)
 }
 
 pub async fn answer(OwnForm { own, form }: OwnForm) -> Answer<Response> {
     let purpose = purpose(form.get("for"))?;
+    let about = form.get("about").parse().ok();
     match form.get("answer") {
         "no" => {
             stop::confirm(own.services(), &own.live, purpose).await?;
-            Ok(Redirect::to(page_of(purpose)).into_response())
+            Ok(Redirect::to(&page_of(purpose, about)).into_response())
         }
         "yes" => {
             stop::stopped(own.services(), &own.live, purpose).await?;
@@ -51,7 +74,7 @@ pub async fn answer(OwnForm { own, form }: OwnForm) -> Answer<Response> {
             own.show(&view::ScamStop { frame })
         }
         _ => {
-            let mut page = question(&own, purpose)?;
+            let mut page = question(&own, purpose, about)?;
             page.frame.add_error("answer-no", ErrorText::ChoiceMissing);
             own.show(&page)
         }

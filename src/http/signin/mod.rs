@@ -15,7 +15,6 @@ use super::visitor::Visitor;
 use crate::flow::authorize::{self, Advance};
 use crate::flow::interaction::{self, AccountNeed};
 use crate::flow::steps::Step;
-use crate::protocol::Error;
 use crate::view::ProblemReason;
 use axum::Router;
 use axum::extract::State;
@@ -100,8 +99,9 @@ async fn go(state: &AppState, visitor: &Visitor, flow: &Flow, advance: Advance) 
     })
 }
 
-/// "Back to the portal": an honest `access_denied`.
+/// "Back to the portal", from any page of a flow.
 async fn cancel(Posted { state, visitor, flow, .. }: Posted) -> Answer<Response> {
-    let advance = authorize::refuse(&state.services, &flow.interaction, Error::ACCESS_DENIED).await?;
+    let live = visitor.session(&state).await?;
+    let advance = authorize::cancel(&state.services, &flow.interaction, live.as_ref()).await?;
     go(&state, &visitor, &flow, advance).await
 }

@@ -207,10 +207,13 @@ pub async fn proved_to(state: &AppState, visitor: &Visitor, flow: &mut Flow, to:
         return Ok(flow.to("/frozen"));
     }
     let current = visitor.session(state).await?;
-    let made = session::establish(&state.services, &mut flow.interaction, current.as_ref(), &visitor.device).await?;
+    let cookie = visitor.cookie(cookies::KNOWN);
+    let known = flow.interaction.person.is_some_and(|person| known_browser::knows(&state.services, cookie, person));
+    let browser = session::InBrowser { device: &visitor.device, known };
+    let made = session::establish(&state.services, &mut flow.interaction, current.as_ref(), browser).await?;
     let mut jar = CookieJar::new().add(cookies::build(cookies::SESSION, made.cookie, None));
     if let Some(person) = flow.interaction.person
-        && visitor.cookie(cookies::KNOWN) != Some(known_browser::SHARED)
+        && cookie != Some(known_browser::SHARED)
     {
         let value = known_browser::remember(&state.services, person)?;
         jar = jar.add(cookies::build(cookies::KNOWN, value, Some(known_browser::LIFETIME)));

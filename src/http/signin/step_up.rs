@@ -8,7 +8,6 @@ use crate::flow::session::LiveSession;
 use crate::flow::steps::Step;
 use crate::flow::{level, sign_in};
 use crate::identity::{AuthenticationLevel, Method};
-use crate::protocol::Error;
 use crate::view::{self, SignedInBy, Unmet};
 use axum::response::Response;
 
@@ -68,8 +67,7 @@ pub(super) async fn step_up(Posted { state, visitor, mut flow, form, .. }: Poste
     };
     match form.get("action") {
         "cancel" => {
-            let advance =
-                authorize::refuse(&state.services, &flow.interaction, Error::UNMET_AUTHENTICATION_REQUIREMENTS).await?;
+            let advance = authorize::cancel(&state.services, &flow.interaction, Some(&live)).await?;
             go(&state, &visitor, &flow, advance).await
         }
         // Only who really stands at this step may lend an earlier factor to the next.

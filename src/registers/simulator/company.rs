@@ -58,6 +58,9 @@ pub struct CompanyChange {
     /// Personal numbers of those who represent it no longer.
     #[serde(default)]
     pub without: Vec<String>,
+    /// Personal numbers of those who represent it now, in place of all before.
+    #[serde(default)]
+    pub representatives: Option<Vec<String>>,
 }
 
 /// The check digit of a tax code's first nine digits; `None` where the sum gives 10, which is never issued.

@@ -1,11 +1,12 @@
 //! The consumer side of a security server, as HTTP.
 
-use super::company::{Company, CompanyChange};
+use super::company::{Company, CompanyChange, Representative};
 use super::fault::{FaultBody, FaultKind, FaultRule, take};
 use super::population::Population;
 use super::reply;
 use super::{AGENCY_SERVICE, ENTERPRISE_SERVICE, POPULATION_SERVICE};
 use crate::base::{Entropy, SystemEntropy};
+use crate::identity::PersonalNumber;
 use crate::registers::xroad::{ClientId, ServiceId};
 use aws_lc_rs::digest::{SHA512, digest};
 use axum::body::{Body, Bytes};
@@ -83,6 +84,13 @@ impl Simulator {
         let changes = self.0.changes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(change) = changes.get(code) {
             company.status = change.status.unwrap_or(company.status);
+            if let Some(numbers) = &change.representatives {
+                let named = |number: &String| {
+                    let person = self.0.population.find(&PersonalNumber::from_exact(number).ok()?)?;
+                    Some(Representative { number: person.number, full_name: person.full_name, title: "Giám đốc" })
+                };
+                company.representatives = numbers.iter().filter_map(named).collect();
+            }
             company.representatives.retain(|person| !change.without.iter().any(|gone| gone == person.number.as_str()));
         }
         company

@@ -18,7 +18,7 @@ pub use settings::{SettingsError, XRoadSettings, XRoadTls};
 pub use transport::MAX_ANSWER_BYTES;
 
 use crate::base::Clock;
-use crate::identity::ExchangeEvidence;
+use crate::identity::{ExchangeEvidence, OrganizationKind};
 use crate::registers::error::{Defect, Mismatch, Refusal, RegisterError};
 use crate::registers::port::{
     Official, OrganizationAnswer, OrganizationQuery, OrganizationRegister, PopulationAnswer, PopulationQuery,
@@ -72,6 +72,11 @@ impl Connection {
         let listed: MethodList =
             serde_json::from_slice(&reply.body).map_err(|_| RegisterError::Malformed(Defect::Body))?;
         Ok(listed.service.iter().filter_map(Listed::id).collect())
+    }
+
+    async fn health(&self, request_id: Uuid) -> Result<(), RegisterError> {
+        let allowed = self.allowed_methods(request_id).await?;
+        if allowed.contains(&self.service) { Ok(()) } else { Err(RegisterError::Refused(Refusal::AccessDenied)) }
     }
 
     async fn ask(&self, case: &Case<'_>, body: Vec<u8>) -> Result<Reply, RegisterError> {
@@ -145,8 +150,7 @@ impl PopulationRegister for XRoadPopulationRegister {
     }
 
     async fn health(&self, request_id: Uuid) -> Result<(), RegisterError> {
-        let allowed = self.0.allowed_methods(request_id).await?;
-        if allowed.contains(&self.0.service) { Ok(()) } else { Err(RegisterError::Refused(Refusal::AccessDenied)) }
+        self.0.health(request_id).await
     }
 }
 
@@ -174,6 +178,10 @@ impl OrganizationRegister for XRoadOrganizationRegister {
             Some(record) => OrganizationAnswer::Found { record, evidence },
             None => OrganizationAnswer::NotFound,
         })
+    }
+
+    async fn health(&self, _kind: OrganizationKind, request_id: Uuid) -> Result<(), RegisterError> {
+        self.0.health(request_id).await
     }
 }
 

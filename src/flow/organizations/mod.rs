@@ -1,118 +1,34 @@
-//! Organizations: applying for an account, the consent of co-representatives, and keeping what the registers say.
+//! Organizations: what the registers say of them, kept as new as it has to be. Applying for an account, the consent of
+//! co-representatives ([`application`]) and closing it ([`closing`]) rest on it.
 //!
 //! The register is asked outside of any transaction; what it said is taken over in one, together with all that follows
 //! from it: a lost role, a suspension or a dissolution ends the grants that rest on it there and then.
 
-use super::{Fault, Outcome, Services, audit, person, session, throttle};
+mod application;
+pub mod closing;
+mod notices;
+
+pub use application::{Applied, Decided, apply, apply_unattended, decide, may_apply, retry_waiting};
+
+use super::{Fault, Outcome, Services, audit, person};
 use crate::audit::{OrganizationEvent, Word};
-use crate::base::{Digest, OrganizationId, PersonId, RowId, Timestamp};
+use crate::base::{Digest, OrganizationId, PersonId, RowId};
 use crate::db::Tx;
 use crate::identity::representation::LEAST_IDENTITY_LEVEL;
 use crate::identity::{
-    Admission, CannotAct, ExchangeEvidence, OrganizationAccount, OrganizationCode, OrganizationRecord,
-    OrganizationStatus, PersonStatus, Rule, Standing, Voice, account_of, may_act,
+    CannotAct, ExchangeEvidence, OrganizationAccount, OrganizationCode, OrganizationRecord, OrganizationStatus, Voice,
+    account_of, may_act,
 };
-use crate::registers::{OrganizationAnswer, OrganizationQuery, Outage, RegisterError};
+use crate::registers::{OrganizationAnswer, OrganizationQuery, RegisterError};
+use crate::store;
 pub use crate::store::organization::Representation;
-use crate::store::organization::{self as rows, Decision, Organization, Representative, WaitingRequest};
-use crate::store::{self, Inserted};
-use session::LiveSession;
+use crate::store::organization::{self as rows, Organization, Representative, WaitingRequest};
 use std::time::Duration;
 
 /// How long an application that found nothing stays on the page.
 const TELL_NO_MATCH: Duration = Duration::from_hours(24 * 7);
 /// Applications and representations looked at in one turn of a job.
 const BATCH: u32 = 20;
-/// How long a waiting application rests between two tries.
-const RETRY: Duration = Duration::from_secs(15);
-
-/// What became of an application.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Applied {
-    /// All representatives agreed, which may be one: it may be acted for.
-    Opened(OrganizationId),
-    /// Others have to agree, or one refused just now.
-    Waits(OrganizationId),
-    /// The register does not answer: it will be asked again.
-    RegisterDown,
-    /// No such organization, or not this person's: one answer for both.
-    NoMatch {
-        /// Tries before a pause.
-        tries_left: u32,
-    },
-    /// Too many tries.
-    PausedUntil(Timestamp),
-    /// The register says that the organization is suspended or dissolved.
-    NotActive(OrganizationStatus),
-    /// The person's account is not proven well enough.
-    LevelTooLow,
-}
-
-/// What became of a representative's word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decided {
-    /// All agreed now.
-    Opened,
-    /// Others still have to.
-    Waits,
-    /// It was a no.
-    Refused,
-    /// Nothing to decide any more: decided before, or the person is no representative now.
-    Gone,
-    /// The register does not answer, and without it nobody is known to be a representative.
-    RegisterDown,
-}
-
-/// Whether a person may apply or agree: the law asks for a level 2 account (Decree 69/2024 art. 12).
-pub fn may_apply(live: &LiveSession) -> bool {
-    live.identity_level >= LEAST_IDENTITY_LEVEL
-}
-
-/// Applies for an organization's account on behalf of its representative.
-pub async fn apply(services: &Services, live: &LiveSession, code: &OrganizationCode) -> Outcome<Applied> {
-    if !may_apply(live) {
-        return Ok(Applied::LevelTooLow);
-    }
-    let who = live.session.person_id;
-    let counted = super::sign_in::subject_of(services, who)?;
-    match throttle::attempt(services, &Rule::ORGANIZATION, &counted).await? {
-        Admission::Go => {}
-        Admission::PausedUntil(until) => return Ok(Applied::PausedUntil(until)),
-        Admission::Disabled => {
-            return Ok(Applied::PausedUntil(services.clock.now().plus(Duration::from_hours(24))));
-        }
-    }
-    match ask(services, who, code).await? {
-        Ok(OrganizationAnswer::Found { record, evidence }) => {
-            let applied = take_application(services, who, &record, &evidence, Some(&counted)).await?;
-            Ok(applied)
-        }
-        Ok(OrganizationAnswer::NotFound) => {
-            not_named(services, who, code).await?;
-            let failures = throttle::failures(services, &Rule::ORGANIZATION, &counted).await?;
-            Ok(Applied::NoMatch { tries_left: throttle::tries_left(&Rule::ORGANIZATION, failures) })
-        }
-        // So many ask at once that we do not pass it on: no reason to keep applications that wait.
-        Err(RegisterError::Unavailable { cause: Outage::Busy, .. }) => {
-            Err(Fault::Overloaded { retry_after: Duration::from_secs(5) })
-        }
-        Err(_) => {
-            keep_waiting(services, who, code).await?;
-            Ok(Applied::RegisterDown)
-        }
-    }
-}
-
-/// Applies for somebody who is not there: the demo's people. Counts no try, and waits where the register is silent.
-pub async fn apply_unattended(services: &Services, who: PersonId, code: &OrganizationCode) -> Outcome<()> {
-    match ask(services, who, code).await? {
-        Ok(OrganizationAnswer::Found { record, evidence }) => {
-            take_application(services, who, &record, &evidence, None).await.map(|_| ())
-        }
-        Ok(OrganizationAnswer::NotFound) => Ok(()),
-        Err(_) => keep_waiting(services, who, code).await,
-    }
-}
 
 /// One question. An answer that may not be used (O10) is an error here and gives nothing anywhere.
 async fn ask(
@@ -141,89 +57,8 @@ async fn ask(
     Ok(answer)
 }
 
-/// Takes an application that the register confirmed: whoever applies agrees by that.
-async fn take_application(
-    services: &Services,
-    who: PersonId,
-    record: &OrganizationRecord,
-    evidence: &ExchangeEvidence,
-    counted: Option<&Digest>,
-) -> Outcome<Applied> {
-    let now = services.clock.now();
-    let mut tx = services.db.begin().await?;
-    let Some(mut organization) = take_over(services, &mut tx, record, evidence).await? else {
-        return Ok(Applied::RegisterDown);
-    };
-    if let Some(counted) = counted {
-        throttle::clear(&mut tx, &Rule::ORGANIZATION, counted).await?;
-    }
-    if organization.register_status != OrganizationStatus::Active {
-        tx.commit().await?;
-        return Ok(Applied::NotActive(organization.register_status));
-    }
-    // Judged now: the register may have answered long after the person asked.
-    let standing = rows::find_representation(&mut tx, organization.id, who).await?.map(|found| found.standing());
-    let stands = |standing: Standing| {
-        standing.named && standing.person == PersonStatus::Active && standing.identity_level >= LEAST_IDENTITY_LEVEL
-    };
-    if !standing.is_some_and(stands) {
-        tx.commit().await?;
-        return Ok(Applied::LevelTooLow);
-    }
-    if organization.account == OrganizationAccount::Refused
-        && rows::apply_anew(&mut tx, organization.id, organization.application, now).await?
-    {
-        organization = rows::find(&mut tx, organization.id).await?.ok_or_else(gone)?;
-    }
-    if organization.account == OrganizationAccount::Pending {
-        let decision = decision(&organization, who, true, now);
-        if rows::decide(&mut tx, &decision).await? == Inserted::New {
-            let event = OrganizationEvent::Applied { organization: organization.id };
-            audit::append(&mut tx, audit::entry(services, event).person(who)).await?;
-        }
-        organization.account = settle(services, &mut tx, &organization).await?;
-    }
-    tx.commit().await?;
-    Ok(match organization.account {
-        OrganizationAccount::Open => Applied::Opened(organization.id),
-        OrganizationAccount::Pending | OrganizationAccount::Refused => Applied::Waits(organization.id),
-    })
-}
-
-const fn decision(organization: &Organization, who: PersonId, agreed: bool, now: Timestamp) -> Decision {
-    Decision {
-        organization_id: organization.id,
-        application: organization.application,
-        person_id: who,
-        agreed,
-        decided_at: now,
-    }
-}
-
 fn gone() -> Fault {
     Fault::Internal("an organization that was just read is gone".to_owned())
-}
-
-/// Keeps an application until the register answers: one for each code.
-async fn keep_waiting(services: &Services, who: PersonId, code: &OrganizationCode) -> Outcome<()> {
-    let now = services.clock.now();
-    let mut tx = services.db.begin().await?;
-    let waiting = rows::list_requests(&mut tx, who, now).await?;
-    if !waiting.iter().any(|request| request.code == *code) {
-        let request = WaitingRequest {
-            id: RowId::new(now, &*services.entropy),
-            person_id: who,
-            code: code.clone(),
-            created_at: now,
-            tried_at: now,
-            ended_at: None,
-            outcome: None,
-        };
-        rows::insert_request(&mut tx, &request).await?;
-        audit::append(&mut tx, audit::entry(services, OrganizationEvent::Waiting).person(who)).await?;
-    }
-    tx.commit().await?;
-    Ok(())
 }
 
 /// The register does not name the person for this code: if it did before, that is over.
@@ -322,8 +157,14 @@ async fn take_over(
     Ok(Some(organization))
 }
 
-/// Judges an application by all that was said so far. Gives the state of the account.
-async fn settle(services: &Services, tx: &mut Tx, organization: &Organization) -> Outcome<OrganizationAccount> {
+/// Judges an application by all that was said so far, and tells whoever applied what came of it unless nobody is to be
+/// told. Gives the state of the account.
+async fn settle(
+    services: &Services,
+    tx: &mut Tx,
+    organization: &Organization,
+    aloud: bool,
+) -> Outcome<OrganizationAccount> {
     if organization.account != OrganizationAccount::Pending {
         return Ok(organization.account);
     }
@@ -331,14 +172,17 @@ async fn settle(services: &Services, tx: &mut Tx, organization: &Organization) -
     let named = rows::list_representatives(&mut *tx, organization.id).await?;
     let voices: Vec<Voice> = named.iter().map(|person| voice(&votes, &person.number_index)).collect();
     let to = account_of(&voices);
-    let from = (organization.account, to);
     let now = services.clock.now();
-    if to != organization.account
-        && rows::move_account(tx, (organization.id, organization.application), from, now).await?
-        && to == OrganizationAccount::Open
-    {
+    let at = (organization.id, organization.application);
+    if to == organization.account || !rows::move_account(tx, at, (organization.account, to), now).await? {
+        return Ok(to);
+    }
+    if to == OrganizationAccount::Open {
         let event = OrganizationEvent::Opened { organization: organization.id };
         audit::append(tx, audit::entry(services, event)).await?;
+    }
+    if aloud {
+        notices::decided(services, tx, organization, to).await?;
     }
     Ok(to)
 }
@@ -349,41 +193,6 @@ fn voice(votes: &[rows::Vote], index: &Digest) -> Voice {
         Some(vote) if vote.agreed => Voice::Agreed,
         Some(_) => Voice::Refused,
     }
-}
-
-/// Takes a representative's word on an application that another made.
-pub async fn decide(services: &Services, live: &LiveSession, id: OrganizationId, agreed: bool) -> Outcome<Decided> {
-    let who = live.session.person_id;
-    let oldest = services.config.organizations.begin_seconds.duration();
-    match confirm(services, who, id, oldest).await? {
-        Err(CannotAct::NotOpen) => {}
-        Err(CannotAct::Stale) => return Ok(Decided::RegisterDown),
-        Ok(_) | Err(_) => return Ok(Decided::Gone),
-    }
-    let now = services.clock.now();
-    let mut tx = services.db.begin().await?;
-    let organization = rows::hold_account(&mut tx, id).await?.ok_or_else(gone)?;
-    let standing = rows::find_representation(&mut tx, id, who).await?;
-    let still = standing.is_some_and(|found| may_act(&found.standing(), now, oldest) == Err(CannotAct::NotOpen));
-    if !still || organization.account != OrganizationAccount::Pending {
-        return Ok(Decided::Gone);
-    }
-    if rows::decide(&mut tx, &decision(&organization, who, agreed, now)).await? != Inserted::New {
-        return Ok(Decided::Gone);
-    }
-    let event = if agreed {
-        OrganizationEvent::Agreed { organization: id }
-    } else {
-        OrganizationEvent::Refused { organization: id }
-    };
-    audit::append(&mut tx, audit::entry(services, event).person(who).session(live.session.id)).await?;
-    let account = settle(services, &mut tx, &organization).await?;
-    tx.commit().await?;
-    Ok(match account {
-        OrganizationAccount::Open => Decided::Opened,
-        OrganizationAccount::Pending => Decided::Waits,
-        OrganizationAccount::Refused => Decided::Refused,
-    })
 }
 
 /// Whether somebody may act for an organization on an answer at most `oldest` old: the register is asked when ours is
@@ -429,7 +238,7 @@ async fn renew(services: &Services, known: &Representation) -> Outcome<Result<()
         Ok(OrganizationAnswer::Found { record, evidence }) => {
             let mut tx = services.db.begin().await?;
             if let Some(organization) = take_over(services, &mut tx, &record, &evidence).await? {
-                settle(services, &mut tx, &organization).await?;
+                settle(services, &mut tx, &organization, true).await?;
             }
             tx.commit().await?;
             Ok(Ok(()))
@@ -450,34 +259,6 @@ pub async fn recheck(services: &Services) -> Outcome<()> {
             // Still down: no use in asking about the next one now.
             return Ok(());
         }
-    }
-    Ok(())
-}
-
-/// Asks again about applications that wait for the register. Called by a job.
-pub async fn retry_waiting(services: &Services) -> Outcome<()> {
-    let now = services.clock.now();
-    for waiting in rows::list_waiting(&services.db, now.minus(RETRY), BATCH).await? {
-        let mut tx = services.db.begin().await?;
-        let mine = rows::claim_request(&mut tx, waiting.id, waiting.tried_at, now).await?;
-        tx.commit().await?;
-        if !mine {
-            continue;
-        }
-        let outcome = match ask(services, waiting.person_id, &waiting.code).await? {
-            Err(error) if error.is_temporary() => return Ok(()),
-            Err(_) => continue,
-            Ok(OrganizationAnswer::NotFound) => "no_match",
-            Ok(OrganizationAnswer::Found { record, evidence }) => {
-                match take_application(services, waiting.person_id, &record, &evidence, None).await? {
-                    Applied::Opened(_) | Applied::Waits(_) | Applied::NotActive(_) => "found",
-                    _ => "no_match",
-                }
-            }
-        };
-        let mut tx = services.db.begin().await?;
-        rows::end_request(&mut tx, waiting.id, outcome, now).await?;
-        tx.commit().await?;
     }
     Ok(())
 }
