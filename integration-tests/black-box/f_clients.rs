@@ -243,6 +243,7 @@ const fn name_of(kind: TokenKind) -> &'static str {
         TokenKind::AccessToken => "access token",
         TokenKind::LogoutToken => "logout token",
         TokenKind::Userinfo => "signed userinfo",
+        TokenKind::AuthorizationResponse => "signed answer",
     }
 }
 
@@ -261,8 +262,20 @@ async fn kinds(site: &Site, citizen: &Citizen, party: &Party, got: &Received) ->
         header["typ"] = typ.into();
         party.key.sign(&header, &claims)
     };
-    let request = json!({ "client_id": party.id, "redirect_uri": party.redirect, "response_type": "code" });
-    let proof = json!({ "htm": "POST", "htu": format!("{}/token", site.issuer) });
+    let request = {
+        let mut claims: serde_json::Map<String, Value> =
+            party.ask("openid").params.into_iter().map(|(name, value)| (name, value.into())).collect();
+        claims.extend(jose::assertion(&party.id, &site.issuer).as_object().unwrap().clone());
+        claims.remove("sub");
+        claims.insert("prompt".to_owned(), "none".into());
+        let header = json!({ "alg": "ES256", "typ": "oauth-authz-req+jwt", "kid": party.key.header()["kid"] });
+        party.key.sign(&header, &Value::Object(claims))
+    };
+    let proof = party.key.proof(&json!({
+        "jti": random(), "htm": "POST", "htu": format!("{}/token", site.issuer), "iat": crate::harness::now(),
+    }));
+    let signed = party.ask("openid").with("prompt", "none").with("response_mode", "jwt");
+    let signed = landing(&citizen.browser.get(&signed.target()).await).unwrap().params["response"].clone();
     vec![
         (name_of(TokenKind::IdToken), held.text("id_token")),
         (name_of(TokenKind::AccessToken), held.text("access_token")),
@@ -270,8 +283,10 @@ async fn kinds(site: &Site, citizen: &Citizen, party: &Party, got: &Received) ->
         (name_of(TokenKind::LogoutToken), logout_token(site, party, got).await),
         ("refresh token", held.text("refresh_token")),
         ("client assertion", party.assertion()),
-        ("request object", made("oauth-authz-req+jwt", request)),
-        ("DPoP proof", made("dpop+jwt", proof)),
+        ("signed assertion as request object", made("oauth-authz-req+jwt", json!({ "client_id": party.id }))),
+        ("request object", request),
+        ("DPoP proof", proof),
+        (name_of(TokenKind::AuthorizationResponse), signed),
         ("nothing", random()),
     ]
 }
@@ -325,11 +340,16 @@ async fn f13_each_kind_of_token_fits_its_own_slot_only(site: &Site) {
         let page = citizen.browser.get(&hinted.target()).await;
         let answer = landing(&page).unwrap_or_else(|| panic!("{kind}: {} {:.300}", page.status, page.body));
         assert_eq!(answer.params.contains_key("code"), is("ID token"), "{kind} as id_token_hint: {answer:?}");
-        // Request objects are not taken at all, so nothing passes as one.
+        // A request object is one the client signed for this.
         let page =
             citizen.browser.get(&party.ask("openid").with("prompt", "none").with("request", token).target()).await;
-        let refused = landing(&page).is_none_or(|answer| !answer.params.contains_key("code"));
-        assert!(refused, "{kind} as request object");
+        let granted = landing(&page).is_some_and(|answer| answer.params.contains_key("code"));
+        assert_eq!(granted, is("request object"), "{kind} as request object: {:?}", landing(&page));
+        // A proof of possession lacks but the nonce.
+        let fields = [("grant_type", "authorization_code"), ("code", "x")];
+        let answer = party.send(party.prepare("/token", &fields).header("dpop", token)).await;
+        let expected = if is("DPoP proof") { "use_dpop_nonce" } else { "invalid_dpop_proof" };
+        assert_eq!(answer.error(), expected, "{kind} as DPoP proof: {}", answer.page.body);
         // So is that of a sign-out, else the person is asked.
         if !is("ID token") {
             let page = citizen.browser.copy().get(&format!("/logout?id_token_hint={token}")).await;
