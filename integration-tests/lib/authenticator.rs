@@ -1,5 +1,7 @@
 //! A software authenticator with a finger on it, and a person whose finger can be told not to be checked.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use passkey::authenticator::{
     Authenticator as Device, CredentialStore, DiscoverabilitySupport, StoreInfo, UiHint, UserCheck,
     UserValidationMethod,
@@ -14,6 +16,8 @@ use serde_json::Value;
 use url::Url;
 
 type Held = passkey::types::Passkey;
+
+// Stands on nothing but crates, so that tests inside the library use it too.
 
 /// Keys of one device, found by relying party.
 #[derive(Default, Clone)]
@@ -87,17 +91,20 @@ impl UserValidationMethod for Finger {
 }
 
 /// One device at one origin.
+#[derive(Clone)]
 pub struct Authenticator {
     keys: Keys,
     origin: Url,
     /// Whether new keys count their signatures, as security keys do and synced passkeys do not.
     pub counts: bool,
+    /// What kind of device it says it is; zeros say nothing.
+    pub aaguid: [u8; 16],
 }
 
 impl Authenticator {
     /// A device without keys in a browser at `origin`.
     pub fn new(origin: &str) -> Self {
-        Self { keys: Keys::default(), origin: Url::parse(origin).unwrap(), counts: false }
+        Self { keys: Keys::default(), origin: Url::parse(origin).unwrap(), counts: false, aaguid: [0; 16] }
     }
 
     /// Whether it holds a key.
@@ -106,7 +113,7 @@ impl Authenticator {
     }
 
     fn device(&self) -> Device<Keys, Finger, AwsLcRsBackend> {
-        let mut device = Device::new(Aaguid::new_empty(), self.keys.clone(), Finger, AwsLcRsBackend);
+        let mut device = Device::new(Aaguid::from(self.aaguid), self.keys.clone(), Finger, AwsLcRsBackend);
         device.set_make_credentials_with_signature_counter(self.counts);
         device
     }
@@ -134,13 +141,13 @@ impl Authenticator {
         type Key = <AwsLcRsBackend as CryptoBackend>::SecretKey;
         let mut message = bytes(&answer["response"]["authenticatorData"]);
         let client_data = bytes(&answer["response"]["clientDataJSON"]);
-        message.extend_from_slice(dinhdanh::base::sha256(&client_data).as_bytes());
+        message.extend_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &client_data).as_ref());
         let signature = Key::from_cose_key(&self.keys.0[0].key).unwrap().sign(&message);
-        answer["response"]["signature"] = super::base64_url(signature).into();
+        answer["response"]["signature"] = URL_SAFE_NO_PAD.encode(signature).into();
     }
 }
 
 /// The bytes of a base64url member.
 pub fn bytes(value: &Value) -> Vec<u8> {
-    super::bytes_of(value.as_str().unwrap())
+    URL_SAFE_NO_PAD.decode(value.as_str().unwrap()).unwrap()
 }

@@ -125,12 +125,6 @@ fn base64_url(bytes: impl AsRef<[u8]>) -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The bytes behind base64url.
-fn bytes_of(text: &str) -> Vec<u8> {
-    use base64::Engine;
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).unwrap()
-}
-
 /// The folder of a run, gone with it unless something failed.
 struct Folder(PathBuf);
 

@@ -3,129 +3,32 @@
 
 use super::*;
 use crate::crypto::PasskeyError as E;
-use passkey::authenticator::{
-    Authenticator, CredentialStore, DiscoverabilitySupport, StoreInfo, UiHint, UserCheck, UserValidationMethod,
-};
-use passkey::client::{Client, DefaultClientData};
-use passkey::crypto::aws_lc_rs::AwsLcRsBackend;
-use passkey::crypto::{CryptoBackend, SecretKeyT};
-use passkey::types::ctap2::make_credential::{Options, PublicKeyCredentialRpEntity, PublicKeyCredentialUserEntity};
-use passkey::types::ctap2::{Aaguid, Ctap2Error, StatusCode};
-use passkey::types::webauthn::PublicKeyCredentialDescriptor;
 use serde_cbor_2::Value as Cbor;
 use serde_json::json;
+
+#[path = "../../integration-tests/lib/authenticator.rs"]
+#[expect(dead_code, reason = "shared with other tests, which do more with it")]
+mod authenticator;
+
+use authenticator::{Authenticator, bytes};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 const PERSON: Uuid = Uuid::from_u128(0x0197_0000_0000_7000_8000_0000_0000_0001);
 const AAGUID: [u8; 16] = [7; 16];
 const ORIGIN: &str = "https://id.example.vn";
 
-type Held = passkey::types::Passkey;
-
-/// A store that finds discoverable credentials by relying party.
-#[derive(Default, Clone)]
-struct Store(Vec<Held>);
-
-#[async_trait::async_trait]
-impl CredentialStore for Store {
-    type PasskeyItem = Held;
-
-    async fn find_credentials(
-        &self,
-        ids: Option<&[PublicKeyCredentialDescriptor]>,
-        rp_id: &str,
-        _user: Option<&[u8]>,
-    ) -> Result<Vec<Held>, StatusCode> {
-        let wanted = |held: &&Held| {
-            held.rp_id == rp_id && ids.is_none_or(|ids| ids.iter().any(|id| id.id == held.credential_id))
-        };
-        let found: Vec<Held> = self.0.iter().filter(wanted).cloned().collect();
-        if found.is_empty() { Err(Ctap2Error::NoCredentials.into()) } else { Ok(found) }
-    }
-
-    async fn save_credential(
-        &mut self,
-        held: Held,
-        _user: PublicKeyCredentialUserEntity,
-        _rp: PublicKeyCredentialRpEntity,
-        _options: Options,
-    ) -> Result<(), StatusCode> {
-        self.0.push(held);
-        Ok(())
-    }
-
-    async fn update_credential(&mut self, held: &Held) -> Result<(), StatusCode> {
-        for old in self.0.iter_mut().filter(|old| old.credential_id == held.credential_id) {
-            *old = held.clone();
-        }
-        Ok(())
-    }
-
-    async fn get_info(&self) -> StoreInfo {
-        StoreInfo { discoverability: DiscoverabilitySupport::Full }
-    }
-}
-
-struct Finger;
-
-#[async_trait::async_trait]
-impl UserValidationMethod for Finger {
-    type PasskeyItem = Held;
-
-    async fn check_user<'a>(
-        &self,
-        hint: UiHint<'a, Held>,
-        presence: bool,
-        verification: bool,
-    ) -> Result<UserCheck, Ctap2Error> {
-        match hint {
-            UiHint::InformExcludedCredentialFound(_) => Err(Ctap2Error::CredentialExcluded),
-            _ => Ok(UserCheck { presence, verification }),
-        }
-    }
-
-    fn is_presence_enabled(&self) -> bool {
-        true
-    }
-
-    fn is_verification_enabled(&self) -> Option<bool> {
-        Some(true)
-    }
-}
-
 /// A person with a browser and, after [`Bench::registered`], one passkey.
 struct Bench {
     passkeys: Passkeys,
-    store: Store,
-    counts: bool,
+    device: Authenticator,
 }
 
 impl Bench {
     fn new() -> Self {
         let passkeys = Passkeys::new("id.example.vn", &Url::parse(ORIGIN).unwrap(), "Định danh").unwrap();
-        Self { passkeys, store: Store::default(), counts: false }
-    }
-
-    fn authenticator(&self) -> Authenticator<Store, Finger, AwsLcRsBackend> {
-        let mut made = Authenticator::new(Aaguid::from(AAGUID), self.store.clone(), Finger, AwsLcRsBackend);
-        made.set_make_credentials_with_signature_counter(self.counts);
-        made
-    }
-
-    async fn register(&mut self, options: &Value) -> Value {
-        let mut client = Client::new(self.authenticator());
-        let request = serde_json::from_value(options.clone()).unwrap();
-        let made = client.register(&Url::parse(ORIGIN).unwrap(), request, DefaultClientData).await.unwrap();
-        self.store = client.authenticator().store().clone();
-        serde_json::to_value(made).unwrap()
-    }
-
-    async fn authenticate(&mut self, options: &Value) -> Value {
-        let mut client = Client::new(self.authenticator());
-        let request = serde_json::from_value(options.clone()).unwrap();
-        let made = client.authenticate(&Url::parse(ORIGIN).unwrap(), request, DefaultClientData).await.unwrap();
-        self.store = client.authenticator().store().clone();
-        serde_json::to_value(made).unwrap()
+        let mut device = Authenticator::new(ORIGIN);
+        device.aaguid = AAGUID;
+        Self { passkeys, device }
     }
 
     fn start_registration(&self) -> Ceremony {
@@ -139,13 +42,13 @@ impl Bench {
     /// A begun registration and its valid answer.
     async fn registration(&mut self) -> (Ceremony, Value) {
         let ceremony = self.start_registration();
-        let answer = self.register(&ceremony.options).await;
+        let answer = self.device.create(&ceremony.options).await;
         (ceremony, answer)
     }
 
     async fn registered(counts: bool) -> (Self, NewPasskey) {
         let mut bench = Self::new();
-        bench.counts = counts;
+        bench.device.counts = counts;
         let (ceremony, answer) = bench.registration().await;
         let made = bench.finish_registration(&ceremony, &answer).unwrap();
         (bench, made)
@@ -154,7 +57,7 @@ impl Bench {
     /// A begun sign-in and its valid answer.
     async fn authentication(&mut self) -> (Ceremony, Value) {
         let ceremony = self.start_authentication();
-        let answer = self.authenticate(&ceremony.options).await;
+        let answer = self.device.get(&ceremony.options).await;
         (ceremony, answer)
     }
 
@@ -165,19 +68,6 @@ impl Bench {
     fn finish_authentication(&self, ceremony: &Ceremony, answer: &Value, stored: &str) -> Result<Authenticated, E> {
         self.passkeys.finish_authentication(&answer.to_string(), &ceremony.state, stored, NOW)
     }
-
-    /// Signs a changed answer anew with the credential's own key, so that only the change can be what is refused.
-    fn sign(&self, answer: &mut Value) {
-        type Key = <AwsLcRsBackend as CryptoBackend>::SecretKey;
-        let mut message = bytes(&answer["response"]["authenticatorData"]);
-        message.extend_from_slice(sha256(&bytes(&answer["response"]["clientDataJSON"])).as_bytes());
-        let signature = Key::from_cose_key(&self.store.0[0].key).unwrap().sign(&message);
-        answer["response"]["signature"] = encoded(&signature);
-    }
-}
-
-fn bytes(value: &Value) -> Vec<u8> {
-    URL_SAFE_NO_PAD.decode(value.as_str().unwrap()).unwrap()
 }
 
 fn encoded(bytes: &[u8]) -> Value {
@@ -428,7 +318,7 @@ async fn registration_refuses_what_the_person_already_has() {
     let mut empty = Bench::new();
     let ceremony = bench.passkeys.start_registration(PERSON, "n", "N", vec![made.credential_id.clone()], NOW).unwrap();
     // An authenticator that ignores the list: its new answer is given the excluded id.
-    let mut answer = empty.register(&ceremony.options).await;
+    let mut answer = empty.device.create(&ceremony.options).await;
     change_attested(&mut answer, |data| set_attested_id(data, &made.credential_id));
     (answer["id"], answer["rawId"]) = (encoded(&made.credential_id), encoded(&made.credential_id));
     assert_eq!(bench.finish_registration(&ceremony, &answer).err(), Some(E::Algorithm));
@@ -440,12 +330,12 @@ async fn l1_l2_sign_in_refuses_foreign_client_data() {
     let (mut bench, made) = Bench::registered(false).await;
     let (ceremony, answer) = bench.authentication().await;
     let mut same = answer.clone();
-    bench.sign(&mut same);
+    bench.device.sign_again(&mut same);
     assert!(bench.finish_authentication(&ceremony, &same, &made.state_json).is_ok());
     for (name, value, expected) in client_data_changes("webauthn.create") {
         let mut changed = answer.clone();
         set_client_data(&mut changed, name, value.clone());
-        bench.sign(&mut changed);
+        bench.device.sign_again(&mut changed);
         let refusal = bench.finish_authentication(&ceremony, &changed, &made.state_json).err();
         assert_eq!(refusal, Some(expected), "{name} {value}");
     }
@@ -460,7 +350,7 @@ async fn l2_l3_sign_in_refuses_foreign_authenticator_data() {
     let refusal = |change: &dyn Fn(&mut Vec<u8>)| {
         let mut changed = answer.clone();
         change_data(&mut changed, change);
-        bench.sign(&mut changed);
+        bench.device.sign_again(&mut changed);
         bench.finish_authentication(&ceremony, &changed, &made.state_json).err()
     };
     assert_eq!(refusal(&|_| ()), None);
@@ -530,7 +420,7 @@ async fn l2_sign_in_refuses_a_counter_that_does_not_grow() {
     assert!(bench.finish_authentication(&ceremony, &answer, &newer).is_ok());
     let mut behind = answer;
     change_data(&mut behind, |data| data[33..37].fill(0));
-    bench.sign(&mut behind);
+    bench.device.sign_again(&mut behind);
     assert_eq!(bench.finish_authentication(&ceremony, &behind, &newer).err(), Some(E::Counter));
 }
 
