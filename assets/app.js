@@ -75,9 +75,24 @@ if (dialog?.showModal) {
   const status = dialog.querySelector('[role=status]');
   let since = Date.now();
   let told = 0;
+  // What is typed goes ahead: it comes back on this page after the sign-in. Passwords and codes are never taken.
+  const leave = () => {
+    const form = dialog.dataset.keep && document.querySelector('main form[method=post]:not(.leave)');
+    if (!form) return location.assign(location.pathname);
+    for (const field of form.querySelectorAll('[type=password], .code')) field.disabled = true;
+    form.insertAdjacentHTML('beforeend', '<input type="hidden" name="page">');
+    form.elements.page.value = location.pathname;
+    form.action = dialog.dataset.keep;
+    form.submit();
+  };
+  let left = false;
   const tick = () => {
     const passed = (Date.now() - since) / 1000;
-    if (passed >= total) return location.assign(location.pathname);
+    if (passed >= total && !left) {
+      left = true;
+      return leave();
+    }
+    if (left) return;
     if (passed < warn) return;
     if (!dialog.open) dialog.showModal();
     const minutes = Math.ceil((total - passed) / 60);
@@ -90,7 +105,7 @@ if (dialog?.showModal) {
   dialog.addEventListener('close', async () => {
     // Any request keeps the session; one that has ended answers with a redirect.
     const answer = await fetch(location.pathname, { method: 'HEAD', redirect: 'manual' }).catch(() => null);
-    if (!answer?.ok) return location.assign(location.pathname);
+    if (!answer?.ok) return leave();
     since = Date.now();
     told = 0;
   });

@@ -11,7 +11,7 @@ use crate::flow::delivery::{Senders, TestInbox};
 use crate::flow::keys::{self, Keys, Making};
 use crate::flow::outbox::Notice;
 use crate::http::{AppParts, AppState, DemoSite, Site};
-use crate::identity::{AcrDefinition, AcrTable, AuthenticationLevel, IdentityLevel, Requirement};
+use crate::identity::{AcrDefinition, AcrTable, AuthenticationLevel, IdentityLevel, Places, Requirement};
 use crate::notify::{
     BackchannelLogout, HttpGateway, HttpGatewaySettings, MessageKind, MessageSender, OutboundClient, OutboundPolicy,
     Smtp, SmtpSettings, SmtpTls,
@@ -165,11 +165,13 @@ pub async fn build(
         None => organizations(&config, &clock)?,
     };
     let acr = acr_table(&config)?;
+    let places = places(&config)?;
     Ok(Arc::new(Services {
         keys: Keys::new(ring, clock.now()),
         passwords: PasswordHasher::new(limits),
         dpop_nonces: DpopNonces::new(sealer.clone(), DPOP_NONCE_STEP),
         clients: Clients::default(),
+        late: crate::flow::late::Places::default(),
         clock,
         entropy,
         db,
@@ -178,9 +180,19 @@ pub async fn build(
         passkeys,
         population,
         organizations,
+        places,
         acr,
         config,
     }))
+}
+
+/// The operator's list of networks, read once at start.
+fn places(config: &Config) -> Result<Places, StartError> {
+    let Some(path) = &config.session.places_file else {
+        return Ok(Places::default());
+    };
+    let text = std::fs::read_to_string(path).map_err(because("session.places_file cannot be read"))?;
+    Places::parse(&text).map_err(|error| StartError::new(format!("session.places_file: {error}")))
 }
 
 fn acr_table(config: &Config) -> Result<AcrTable, StartError> {
@@ -347,6 +359,8 @@ fn wording(
         Notice::PasswordChanged { at } => messages::password_changed_sms(locale, *at, not_you),
         Notice::RecoveryCodesRenewed { at } => messages::recovery_codes_sms(locale, *at, not_you),
         Notice::ConfirmPhoneCode { code } => messages::confirm_phone_sms(locale, host, code),
+        Notice::ConfirmEmailCode { code } => messages::confirm_email(locale, host, code),
+        Notice::EmailChanged { at } => messages::email_changed_sms(locale, *at, not_you),
         Notice::PhoneChangeAsked { effective_at } => messages::phone_change_asked_sms(locale, *effective_at, not_you),
         Notice::PhoneChanged { at } => messages::phone_changed_sms(locale, *at, not_you),
         Notice::PhoneChangeCancelled { at } => messages::phone_change_cancelled_sms(locale, *at),

@@ -89,6 +89,29 @@ for (const lang of ['vi', 'en']) {
         for (const violation of await violations(page, only)) problem(`axe (${colorScheme}): ${violation}`);
       }
       await tabThrough(page, problem);
+      if ((await page.locator('ol.codes').count()) > 0) await printed(page, problem);
+    }
+
+    /** On paper: every code whole, whom to call, and nothing to press. */
+    async function printed(page, problem) {
+      await page.emulateMedia({ colorScheme: 'light', media: 'print' });
+      // The width of an A4 sheet without its margins.
+      await page.setViewportSize({ width: 680, height: 960 });
+      const codes = page.locator('ol.codes li');
+      const shown = await codes.evaluateAll((all) => all.filter((one) => one.checkVisibility()).length);
+      if (shown !== 10) problem(`${shown} codes are printed`);
+      const broken = await codes.evaluateAll((all) => all.filter((one) => getComputedStyle(one).breakInside !== 'avoid').length);
+      if (broken > 0) problem('a code may be torn between two sheets');
+      const pressed = await page.locator('button, .button, .skip, .back').evaluateAll(
+        (all) => all.filter((one) => one.checkVisibility()).map((one) => one.textContent.trim()),
+      );
+      if (pressed.length > 0) problem(`printed, but not to be pressed on paper: ${pressed.join(', ')}`);
+      if (!(await page.locator('main').innerText()).includes('1900')) problem('the hotline is not printed');
+      const [content, view] = await page.evaluate(
+        '[document.scrollingElement.scrollWidth, document.scrollingElement.clientWidth]',
+      );
+      if (content > view) problem(`wider than the sheet: ${content} > ${view}`);
+      await page.emulateMedia({ colorScheme: 'light', media: 'screen' });
     }
 
     async function violations(page, only) {

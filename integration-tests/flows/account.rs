@@ -82,6 +82,7 @@ const GUARDED: &[(&str, &str, Fields)] = &[
     ("password", "/account/password", &[("current_password", "x"), ("new_password", "Ba con gà xám 71")]),
     ("recovery_codes", "/account/recovery-codes", &[("action", "renew")]),
     ("phone", "/account/phone", &[("phone", "0912000077")]),
+    ("email", "/account/email", &[("email", "hoa@example.vn")]),
     ("close", "/account/close", &[("sure", "yes")]),
 ];
 
@@ -163,10 +164,12 @@ async fn p5_a_weak_or_stale_session_changes_nothing() {
             ("/account/totp", &[("code", "123456")][..]),
             ("/account/totp/remove", &[][..]),
             ("/account/phone/code", &[("code", "123456")][..]),
+            ("/account/email/code", &[("code", "123456")][..]),
+            ("/account/email/remove", &[][..]),
         ])
         .collect();
     let mut low = weak(&house, &HOA).await;
-    for purpose in ["password", "recovery_codes", "phone", "close", "totp"] {
+    for purpose in ["password", "recovery_codes", "phone", "email", "close", "totp"] {
         post(&mut low, "/account/stop", &[("for", purpose), ("answer", "no")]).await;
     }
     let before = kinds(&house, who).await;
@@ -277,6 +280,14 @@ async fn c26_a_new_set_ends_the_old_one_and_a_code_counts_once() {
         assert_eq!(answer.path.ends_with("/account"), good, "{} {}", answer.path, answer.text());
     }
     browser.open("/account/ways").await.has("9 of 10 left");
+    // The set is there until its owner has stored it, and in this session only.
+    let shown = browser.open("/account/recovery-codes/new").await;
+    assert_eq!(codes(&shown), new);
+    let mut other = strong(&house, &HOA).await;
+    assert_eq!(other.fetch("/account/recovery-codes/new").await.location(), Some("/account/recovery-codes"));
+    let done = browser.submit(&shown, "/account/recovery-codes/new", &[("action", "stored")]).await;
+    done.is(200).at("/account/ways?done=codes-renewed").has("role=\"status\"");
+    assert_eq!(browser.fetch("/account/recovery-codes/new").await.location(), Some("/account/recovery-codes"));
 }
 
 // --- Change of phone (C25) ---
@@ -745,6 +756,13 @@ async fn c35_settings_persist_without_javascript() {
     let page = browser.open("/account/settings").await;
     browser.submit(&page, "/account/settings", &[("language", "en"), ("text", "normal")]).await.has("Settings saved.");
     browser.open("/account").await.has("<html lang=\"en\">");
+    // Quiet pages: no web fonts either, on this device.
+    let page = browser.open("/account/settings").await;
+    browser.submit(&page, "/account/settings", &[("language", "en"), ("quiet", "yes")]).await;
+    browser.open("/account/ways").await.has("class=\"quiet\"").lacks("fonts.css");
+    let page = browser.open("/account/settings").await;
+    page.has("name=\"quiet\" value=\"yes\" checked");
+    browser.submit(&page, "/account/settings", &[("language", "en"), ("quiet", "no")]).await.lacks("class=\"quiet\"");
 }
 
 /// Two removals at once: the second sees what the first left.
@@ -853,4 +871,172 @@ async fn c29_a_known_browser_is_no_new_device() {
     house.sign_in(&mut browser, &page, &HOA).await.is(200).at("/account");
     weak(&house, &HOA).await;
     assert_eq!(new().await, 2 + 1, "forgotten at her wish, and another browser");
+}
+
+// --- What was typed survives the end of a session ---
+
+/// The page that a sign-in with password and code leads to.
+async fn sign_in_again(house: &House, browser: &mut Browser, page: &Page, citizen: &Citizen) -> Page {
+    house.after(minutes(3));
+    if page.body.contains("name=\"recognised\"") {
+        let page = browser.submit(page, &format!("/signin/{}/forget", page.flow()), &[]).await;
+        return house.sign_in_twice(browser, &page, citizen).await;
+    }
+    house.sign_in_twice(browser, page, citizen).await
+}
+
+#[tokio::test]
+async fn what_was_typed_comes_back_after_signing_in_again() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    house.with(&MINH).await;
+    // Idle for a quarter of an hour, and idle until the session itself is over.
+    for idle in [minutes(16), minutes(61)] {
+        let mut browser = strong(&house, &HOA).await;
+        let page = past_stop(&mut browser, "/account/phone").await;
+        house.after(idle);
+        let asked = browser.submit(&page, "/account/phone", &[("phone", "0912 000 0")]).await;
+        asked.asks_who().lacks("0912 000 0");
+        let stop = sign_in_again(&house, &mut browser, &asked, &HOA).await;
+        let back = browser.submit(&stop, "/account/stop", &[("answer", "no")]).await;
+        back.is(200).at("/account/phone").has("value=\"0912 000 0\"");
+        browser.open("/account/phone").await.lacks("0912 000 0");
+    }
+    // Somebody else who signs in there finds nothing.
+    let mut browser = strong(&house, &HOA).await;
+    let page = past_stop(&mut browser, "/account/phone").await;
+    house.after(minutes(16));
+    let asked = browser.submit(&page, "/account/phone", &[("phone", "0912 000 0")]).await;
+    let stop = sign_in_again(&house, &mut browser, &asked, &MINH).await;
+    let back = browser.submit(&stop, "/account/stop", &[("answer", "no")]).await;
+    back.is(200).at("/account/phone").lacks("0912 000 0");
+}
+
+#[tokio::test]
+async fn the_script_hands_over_what_was_typed_and_nothing_is_done_with_it() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    let mut browser = strong(&house, &HOA).await;
+    let page = browser.open("/account/settings").await;
+    page.has("data-keep=\"/account/keep\"").lacks("http-equiv=\"refresh\"");
+    browser.open("/account").await.lacks("data-keep").has("http-equiv=\"refresh\"");
+    let before = kinds(&house, who).await;
+    // Another tab kept the session: the page as it was.
+    let fields = [("page", "/account/settings"), ("language", "vi"), ("channel", "all"), ("text", "larger")];
+    let back = browser.press(&page, "/account/keep", &fields).await;
+    back.is(200).at("/account/settings").has("name=\"language\" value=\"vi\" checked");
+    browser.open("/account/settings").await.lacks("name=\"language\" value=\"vi\" checked");
+    house.after(minutes(16));
+    let asked = browser.press(&page, "/account/keep", &fields).await;
+    let back = sign_in_again(&house, &mut browser, &asked, &HOA).await;
+    back.is(200).at("/account/settings").has("name=\"language\" value=\"vi\" checked");
+    // Passwords and codes are not taken, nor pages from elsewhere (A1).
+    let secret = [("page", "/account/password"), ("new_password", "Ba con gà 71"), ("code", "123456")];
+    browser.press(&back, "/account/keep", &secret).await.at("/account/stop?for=password");
+    let elsewhere = [("page", "https://evil.example/account/phone"), ("phone", "0912")];
+    let token = back.csrf();
+    let mut all = vec![("csrf", token.as_str())];
+    all.extend(elsewhere);
+    assert_eq!(browser.send("/account/keep", &all).await.location(), Some("/account"));
+    browser.send("/account/keep", &[("page", "/account/phone"), ("phone", "0912")]).await.is(403);
+    let after = kinds(&house, who).await;
+    let changes = |kinds: &[&str]| kinds.iter().filter(|kind| kind.starts_with("contact")).count();
+    assert_eq!(changes(&after), changes(&before));
+}
+
+// --- The e-mail address (C23) ---
+
+const HOME: &str = "hoa@example.vn";
+
+async fn set_email(house: &House, browser: &mut Browser, address: &str) -> Page {
+    house.after(minutes(3));
+    let page = past_stop(browser, "/account/email").await;
+    let page = browser.submit(&page, "/account/email", &[("email", address)]).await;
+    page.is(200).at("/account/email/code").has(address);
+    let wrong = browser.submit(&page, "/account/email/code", &[("code", "000000")]).await;
+    wrong.is(422).has("That code is not right.");
+    let code: String = house.texts_to(address).await.last().unwrap().chars().take(6).collect();
+    browser.submit(&page, "/account/email/code", &[("code", &code)]).await
+}
+
+async fn email_of(house: &House, who: PersonId) -> Option<String> {
+    let contacts = dinhdanh::flow::person::contacts(&house.services, who).await.unwrap();
+    contacts.email.map(|email| email.as_str().to_owned())
+}
+
+fn email_code(texts: &[String]) -> String {
+    let text = texts.iter().rfind(|text| text.contains("email of your account changed")).expect("a notice");
+    text.split("code ").nth(1).unwrap().chars().take(9).collect()
+}
+
+#[tokio::test]
+async fn c23_an_address_is_added_by_its_code_and_is_never_a_way_in() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    let mut browser = strong(&house, &HOA).await;
+    set_email(&house, &mut browser, HOME).await.is(200).at("?done=email-changed").has("Email address changed.");
+    assert_eq!(email_of(&house, who).await.as_deref(), Some(HOME));
+    browser.open("/account/ways").await.has("h•••@example.vn").lacks(HOME);
+    let activity = browser.open("/account/activity").await;
+    activity.has("Email address added").has("A code was sent by email").lacks("Phone number added");
+    // Notices go there too, without a link that acts; the phone heard of it.
+    assert!(house.texts_to(HOA.phone).await.last().unwrap().contains("email of your account changed"));
+    let page = past_stop(&mut browser, "/account/email").await;
+    browser.submit(&page, "/account/email", &[("email", "hoa@")]).await.is(422).has("Enter an email address");
+    browser.submit(&page, "/account/email", &[("email", HOME)]).await.is(422).has("This is the address in use");
+    // No way to sign in, and none to get back in.
+    let mut other = house.browser();
+    let first = other.open("/account").await;
+    let method = house.identify(&mut other, &first, &HOA).await;
+    method.lacks("value=\"email\"");
+    let sent = house.texts_to(HOME).await.len();
+    other.submit(&method, "/method", &[("method", "email")]).await;
+    assert_eq!(house.texts_to(HOME).await.len(), sent, "no code to sign in goes by e-mail");
+    let mut typed = house.browser();
+    let first = typed.open("/account").await;
+    typed.submit(&first, &format!("/signin/{}", first.flow()), &[("identifier", HOME)]).await.is(422);
+    // C25: a change of phone is told there as well.
+    change_phone(&house, &mut browser).await;
+    assert!(house.texts_to(HOME).await.last().unwrap().contains("The phone of your account changes at"));
+}
+
+#[tokio::test]
+async fn c23_c29_the_code_of_the_notice_takes_a_change_of_address_back() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    let mut owner = strong(&house, &HOA).await;
+    set_email(&house, &mut owner, HOME).await;
+    house.after(days(3));
+    let mut thief = strong(&house, &HOA).await;
+    set_email(&house, &mut thief, "thief@example.com").await;
+    let (old, phone) = (house.texts_to(HOME).await, house.texts_to(HOA.phone).await);
+    assert_eq!(email_code(&old), email_code(&phone), "the old address and the phone have the code");
+    assert!(house.texts_to("thief@example.com").await.iter().all(|text| !text.contains("changed at")));
+    let mut anyone = house.browser();
+    let page = anyone.open("/not-me").await;
+    let code = email_code(&phone);
+    let fields = [("personal_number", HOA.number), ("code", code.as_str()), ("action", "end_sessions")];
+    anyone.submit(&page, "/not-me", &fields).await.is(200);
+    assert_eq!(email_of(&house, who).await.as_deref(), Some(HOME));
+    thief.open("/account").await.asks_who();
+    anyone.submit(&page, "/not-me", &fields).await.is(422);
+}
+
+#[tokio::test]
+async fn c23_removing_the_address_is_as_risky_and_can_be_taken_back() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    let mut browser = strong(&house, &HOA).await;
+    set_email(&house, &mut browser, HOME).await;
+    let posted = post(&mut browser, "/account/email/remove", &[]).await;
+    assert_eq!(posted.location(), Some("/account/stop?for=email"));
+    let mut low = weak(&house, &HOA).await;
+    post(&mut low, "/account/stop", &[("for", "email"), ("answer", "no")]).await;
+    let refused = post(&mut low, "/account/email/remove", &[]).await;
+    assert!(refused.location().unwrap().starts_with("/signin/"), "{:?}", refused.location());
+    let mut browser = strong(&house, &HOA).await;
+    let page = past_stop(&mut browser, "/account/email").await;
+    browser.submit(&page, "/account/email/remove", &[]).await.is(200).has("Email address removed.");
+    assert_eq!(email_of(&house, who).await, None);
+    assert!(house.texts_to(HOME).await.last().unwrap().contains("changed at"), "the address hears of its end");
 }

@@ -291,3 +291,97 @@ async fn without_a_hotline_messages_name_the_counter() {
     let texts = house.texts_to(HOA.phone).await;
     assert!(texts[0].ends_with("Call the nearest identification counter."), "{}", texts[0]);
 }
+
+/// A provider whose pages hardly wait, with a register that says nothing for now.
+async fn silent() -> House {
+    let house = House::over(&[("registers.wait_ms", "1")]).await;
+    house.register.fake.put(HOA.record());
+    house.register.fake.hang(true);
+    house
+}
+
+/// What the waiting page leads to once the register speaks: the work goes on beside the page.
+async fn looked_again(browser: &mut Browser, page: &Page) -> Page {
+    for _ in 0..100_000 {
+        let seen = browser.open(&page.path).await;
+        if !seen.path.ends_with("/waiting") || seen.status != 200 {
+            return seen;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("the answer never came");
+}
+
+#[tokio::test]
+async fn c20_a_register_that_takes_its_time_gets_a_page_of_its_own() {
+    let house = silent().await;
+    let (mut browser, page) = begin(&house).await;
+    let page = claim(&mut browser, &page, &HOA, HOA.birth).await;
+    page.is(200).at("/waiting").has("Asking the national population register").has("content=\"3\"");
+    page.has(&format!("/create/{}/name", page.flow())).lacks("Confirm later");
+    // Going on before its time is no way past the register.
+    house.after(seconds(19));
+    let form = browser.open(&format!("/create/{}/name", page.flow())).await;
+    browser.press(&form, &page.path, &[("action", "later")]).await.at("/waiting").lacks("Confirm later");
+    browser.open(&format!("/create/{}/phone", page.flow())).await.at("/number");
+    // Of another browser it shows nothing.
+    house.browser().fetch(&page.path).await.is(403);
+    house.register.fake.hang(false);
+    let next = looked_again(&mut browser, &page).await;
+    next.is(200).at("/phone");
+    assert_eq!(house.register.fake.calls(), 1, "looking again is no new question");
+    complete(&house, &mut browser, &next, &HOA).await.has("All done");
+    assert_eq!(house.person(&HOA).await.unwrap().identity_level, IdentityLevel::One);
+}
+
+#[tokio::test]
+async fn c20_after_20_seconds_there_is_a_way_on_without_the_register() {
+    let house = silent().await;
+    let (mut browser, page) = begin(&house).await;
+    let page = claim(&mut browser, &page, &HOA, HOA.birth).await;
+    house.after(seconds(20));
+    let page = browser.open(&page.path).await;
+    page.has("Confirm later");
+    let next = browser.submit(&page, "/waiting", &[("action", "later")]).await;
+    next.is(200).at("/phone");
+    complete(&house, &mut browser, &next, &HOA).await.has("to be confirmed later");
+    assert_eq!(house.person(&HOA).await.unwrap().identity_level, IdentityLevel::Zero);
+}
+
+#[tokio::test]
+async fn c20_a_late_no_is_a_no_and_an_answer_about_other_data_is_none() {
+    let house = silent().await;
+    let (mut browser, page) = begin(&house).await;
+    let first = claim(&mut browser, &page, &HOA, HOA.birth).await;
+    first.at("/waiting");
+    // Other data while the first question is out: its answer, a match, counts for nothing.
+    let page = browser.open(&format!("/create/{}/name", first.flow())).await;
+    let other = [("full_name", HOA.name), ("birth_day", "1"), ("birth_month", "1"), ("birth_year", "1990")];
+    let form = page;
+    let page = browser.submit(&form, "/name", &other).await;
+    page.at("/waiting");
+    house.after(seconds(30));
+    house.register.fake.hang(false);
+    let told = looked_again(&mut browser, &page).await;
+    told.is(422).has("The details do not match");
+    // Nor does the way on lead past a no that has come.
+    let answer = browser.press(&form, &page.path, &[("action", "later")]).await;
+    answer.is(422).has("The details do not match");
+    browser.open(&format!("/create/{}/phone", page.flow())).await.at("/number");
+    assert_eq!(house.register.fake.calls(), 2);
+}
+
+#[tokio::test]
+async fn i13_questions_that_nobody_waits_for_are_bounded() {
+    let house = silent().await;
+    let mut shed = 0;
+    for _ in 0..140 {
+        let work = async { std::future::pending::<Result<u8, dinhdanh::flow::Fault>>().await };
+        match dinhdanh::flow::late::start(&house.services, "key", work).await {
+            Ok(None) => {}
+            Err(dinhdanh::flow::Fault::Overloaded { .. }) => shed += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(shed, 12, "128 at a time");
+}

@@ -36,7 +36,11 @@ fn sao_mai() -> OrganizationRecord {
 
 /// A provider whose registers know three organizations, and two people proven in person.
 async fn house() -> House {
-    let house = House::new().await;
+    house_over(&[]).await
+}
+
+async fn house_over(settings: &[(&'static str, &str)]) -> House {
+    let house = House::over(settings).await;
     house.with_level(&MINH, IdentityLevel::Two).await;
     house.with_level(&HOA, IdentityLevel::Two).await;
     house.organizations.put(sao_mai());
@@ -608,4 +612,39 @@ async fn a_representative_closes_the_account_and_everybodys_tokens_for_it_end() 
     hoa.open(&format!("{path}/close")).await.at("/account/organizations");
     add(&house, &MINH, HOA_SEN).await.1.has("Waiting for others to agree");
     add(&house, &HOA, HOA_SEN).await.1.has("In use");
+}
+
+#[tokio::test]
+async fn a_register_that_takes_its_time_gets_a_page_of_its_own() {
+    let house = house_over(&[("registers.wait_ms", "1")]).await;
+    house.organizations.hang(true);
+    let (mut browser, page) = add(&house, &MINH, SAO_MAI).await;
+    page.is(200).at("/add/waiting").has("Asking the register of organizations").has("content=\"3\"");
+    page.lacks("Leave it to us");
+    let form = browser.open("/account/settings").await;
+    browser.press(&form, &page.path, &[]).await.at("/add/waiting").lacks("Leave it to us");
+    house.organizations.hang(false);
+    let mut seen = page.clone();
+    for _ in 0..100_000 {
+        seen = browser.open(&page.path).await;
+        if !seen.path.ends_with("/waiting") {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    seen.is(200).at("?done=organization-opened").has("Công ty TNHH Sao Mai");
+    // Told once; then there is nothing to wait for.
+    browser.open(&page.path).await.at("/account/organizations");
+}
+
+#[tokio::test]
+async fn an_application_that_takes_too_long_is_left_to_the_job() {
+    let house = house_over(&[("registers.wait_ms", "1")]).await;
+    house.organizations.hang(true);
+    let (mut browser, page) = add(&house, &MINH, SAO_MAI).await;
+    house.after(seconds(20));
+    let page = browser.open(&page.path).await;
+    let page = browser.submit(&page, "/waiting", &[("action", "later")]).await;
+    page.is(200).at("?done=organization-register-down").has("Waiting for an answer");
+    browser.open("/account/organizations/add/waiting").await.at("/account/organizations");
 }

@@ -2,6 +2,8 @@
 
 use crate::kit::house::START;
 use crate::kit::{Browser, HOA, House, MINH, Page, Portal, claims_of, days, minutes, seconds};
+use dinhdanh::base::Clock;
+use dinhdanh::store;
 use serde_json::{Value, json};
 
 async fn signed_in(house: &House, portal: &Portal) -> (Browser, Page) {
@@ -282,4 +284,24 @@ async fn c9_going_back_is_a_no_and_only_what_cannot_be_had_is_unmet() {
     let mut browser = house.browser();
     let page = portal.ask(&mut browser, &[LEVEL_2]).await;
     assert_eq!(browser.submit(&page, "/cancel", &[("action", "cancel")]).await.error(), "access_denied");
+}
+
+#[tokio::test]
+async fn c27_the_operators_list_names_the_place_and_the_address_is_not_kept() {
+    let list = std::env::temp_dir().join(format!("dinhdanh-places-{}.csv", std::process::id()));
+    std::fs::write(&list, "203.0.113.0/24,Hà Nội\n").unwrap();
+    let file = list.to_str().unwrap();
+    let house = House::over(&[("session.places_file", file), ("limits.trust_proxy", "x-forwarded-for")]).await;
+    std::fs::remove_file(&list).unwrap();
+    let who = house.with(&HOA).await;
+    for (address, place) in [("203.0.113.9", "Place: Hà Nội"), ("198.51.100.1", "Place not known")] {
+        house.after(minutes(3));
+        let mut browser = house.browser();
+        browser.forwarded = address.to_owned();
+        let page = browser.open("/account").await;
+        house.sign_in(&mut browser, &page, &HOA).await.is(200);
+        browser.open("/account/sessions").await.is(200).has(place).lacks(address);
+    }
+    let kept = store::session::list_for(&house.services.db, who, house.clock.now()).await.unwrap();
+    assert!(!format!("{kept:?}").contains("203.0.113"));
 }

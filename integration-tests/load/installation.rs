@@ -310,6 +310,7 @@ pub fn session_row(services: &Services, person: PersonId, secret: Digest) -> sto
         idle_expires_at: now.plus(Duration::from_secs(3600)),
         expires_at: now.plus(Duration::from_secs(43_200)),
         device: "Chrome, Android".to_owned(),
+        place: None,
         ended_at: None,
         ended_reason: None,
     }

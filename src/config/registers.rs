@@ -9,6 +9,8 @@ use url::Url;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Registers {
+    /// How long a page itself waits for an answer; after that a page that looks again takes over.
+    pub wait_ms: Millis,
     /// People.
     pub population: Register,
     /// Enterprises and their dependent units.

@@ -1,7 +1,8 @@
 //! `[session]`: limits of single sign-on sessions, by authentication level.
 
-use super::value::Seconds;
+use super::value::{Seconds, unless_empty};
 use serde::Deserialize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// See `config/default.toml` for every key.
@@ -20,6 +21,9 @@ pub struct Session {
     pub level_3_idle_seconds: Seconds,
     /// Levels 3 and 4, since the sign-in.
     pub level_3_absolute_seconds: Seconds,
+    /// Networks and their places.
+    #[serde(deserialize_with = "unless_empty")]
+    pub places_file: Option<PathBuf>,
 }
 
 impl Session {

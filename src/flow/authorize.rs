@@ -1,5 +1,6 @@
 //! The authorization endpoint and the way through its pages: what is next, and the answer at the end.
 
+use super::account::kept;
 use super::clients::{self, KnownClient};
 use super::disclosure::{self, Plan};
 use super::interaction::{self, AccountNeed, Begun, ConsentAnswer, Interaction, Target};
@@ -365,15 +366,15 @@ async fn advance_account(
         return Ok(Advance::Page(Step::SignIn));
     };
     match needs {
-        AccountNeed::Session => return done_account(services, interaction, path).await,
+        AccountNeed::Session => return done_account(services, interaction, (&session, path)).await,
         AccountNeed::SignIn | AccountNeed::Strong if interaction.signed_in != Some(session.session.id) => {
             return Ok(Advance::Page(Step::SignIn));
         }
-        AccountNeed::SignIn => return done_account(services, interaction, path).await,
+        AccountNeed::SignIn => return done_account(services, interaction, (&session, path)).await,
         AccountNeed::Strong => {}
     }
     match account_step(services, &session).await? {
-        None => done_account(services, interaction, path).await,
+        None => done_account(services, interaction, (&session, path)).await,
         Some(step) => Ok(Advance::Page(step)),
     }
 }
@@ -435,7 +436,14 @@ pub async fn second_proof(services: &Services, session: &LiveSession) -> Outcome
     })
 }
 
-async fn done_account(services: &Services, interaction: &Interaction, path: &str) -> Outcome<Advance> {
+async fn done_account(
+    services: &Services,
+    interaction: &Interaction,
+    (session, path): (&LiveSession, &str),
+) -> Outcome<Advance> {
+    if let Some(kept) = &interaction.kept_form {
+        kept::hand_over(services, session, kept).await?;
+    }
     interaction::forget(services, interaction).await?;
     Ok(Advance::Account(path.to_owned()))
 }

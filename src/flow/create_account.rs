@@ -2,12 +2,12 @@
 //! code, and only then an account exists. Somebody who has one already sees the same pages and gets a message on the
 //! phone we know (N1).
 
-use super::interaction::{self, Creation, Interaction, Matched};
+use super::interaction::{self, Creation, Interaction, Matched, Question};
 use super::outbox::{self, Notice, Posting, Way};
 use super::sign_in::{Proved, Sent, code_digest};
-use super::{Fault, Outcome, Services, audit, passkey, person, throttle};
+use super::{Fault, Outcome, Services, audit, late, passkey, person, throttle};
 use crate::audit::{AccountEvent, CredentialEvent, SignInEvent, Word};
-use crate::base::{CodeId, ContactId, PersonId, RowId, Secret};
+use crate::base::{CodeId, ContactId, PersonId, RowId, Secret, random_token};
 use crate::crypto;
 use crate::db::Tx;
 use crate::identity::{
@@ -19,6 +19,7 @@ use crate::store;
 use crate::store::Inserted;
 use crate::store::contact::ContactKind;
 use crate::store::sent_code::{CodeChannel, CodePurpose, SentCode};
+use std::sync::Arc;
 
 /// What the register said, as far as a page may tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,11 @@ pub enum Asked {
     PausedUntil(crate::base::Timestamp),
     /// Under 14: a guardian has to do it.
     UnderAge,
+    /// No answer yet: a page of its own looks again.
+    Waits {
+        /// It takes so long that the person may go on without the answer.
+        slow: bool,
+    },
 }
 
 /// What was entered, once it is complete.
@@ -46,7 +52,7 @@ pub fn claimed(creation: &Creation) -> Option<Claimed> {
 }
 
 /// Asks the register about what was entered.
-pub async fn ask_register(services: &Services, interaction: &mut Interaction, network: &str) -> Outcome<Asked> {
+pub async fn ask_register(services: &Arc<Services>, interaction: &mut Interaction, network: &str) -> Outcome<Asked> {
     let Some(claimed) = interaction.creation.as_ref().and_then(claimed) else {
         return Err(Fault::Internal("the register was to be asked before all was entered".into()));
     };
@@ -65,33 +71,88 @@ pub async fn ask_register(services: &Services, interaction: &mut Interaction, ne
         Admission::PausedUntil(until) => return Ok(Asked::PausedUntil(until)),
         Admission::Disabled => return Ok(Asked::PausedUntil(now.plus(std::time::Duration::from_secs(86_400)))),
     }
-    let matched = match look_up(services, &claimed).await {
-        Ok(Some(matched)) => matched,
-        Ok(None) => {
-            let failures = throttle::failures(services, &Rule::MATCH, &index).await?;
-            return Ok(Asked::NoMatch { tries_left: throttle::tries_left(&Rule::MATCH, failures) });
+    let question = Question { nonce: random_token(&*services.entropy), asked_at: now };
+    let key = answer_key(interaction, &question);
+    let (asking, about) = (services.clone(), claimed.clone());
+    match late::start(services, &key, async move { question_of_creation(&asking, &about).await }).await? {
+        Some(matched) => answered(services, interaction, matched).await,
+        None => {
+            if let Some(creation) = interaction.creation.as_mut() {
+                creation.question = Some(question);
+            }
+            interaction::save(services, interaction).await?;
+            Ok(Asked::Waits { slow: false })
         }
-        // So many ask at once that we do not pass it on: no reason to make accounts that wait.
-        Err(RegisterError::Unavailable { cause: Outage::Busy, .. }) => {
-            return Err(Fault::Overloaded { retry_after: std::time::Duration::from_secs(5) });
+    }
+}
+
+/// Under which the answer to a question of a flow is kept: that of an earlier question, about other data, is never found.
+fn answer_key(interaction: &Interaction, question: &Question) -> String {
+    format!("{}:{}", interaction.id, question.nonce)
+}
+
+/// Looks whether the register has answered meanwhile. `None`: nothing was asked.
+pub async fn look_again(services: &Services, interaction: &mut Interaction) -> Outcome<Option<Asked>> {
+    let creation = interaction.creation.as_ref();
+    let Some(question) = creation.and_then(|creation| creation.question.clone()) else {
+        return Ok(creation.is_some_and(|creation| creation.matched.is_some()).then_some(Asked::Continue));
+    };
+    match late::find::<Option<Matched>>(services, &answer_key(interaction, &question)).await? {
+        Some(matched) => answered(services, interaction, matched).await.map(Some),
+        None => {
+            let slow = services.clock.now().since(question.asked_at) >= late::SLOW;
+            Ok(Some(Asked::Waits { slow }))
         }
-        // Down is normal: the account waits, at level 0, and a job asks again (architecture 5.8).
-        Err(error) => {
-            tracing::warn!(reason = error.reason(), "the population register gave no answer");
-            metrics::counter!("register_failures_total", "reason" => error.reason()).increment(1);
-            Matched::Waiting
-        }
+    }
+}
+
+/// Goes on without an answer that has taken too long, as if the register were down. An answer that came counts.
+pub async fn go_on_without(services: &Services, interaction: &mut Interaction) -> Outcome<Option<Asked>> {
+    match look_again(services, interaction).await? {
+        Some(Asked::Waits { slow: true }) => answered(services, interaction, Some(Matched::Waiting)).await.map(Some),
+        other => Ok(other),
+    }
+}
+
+/// Takes the register's answer into the flow; `None` is no match.
+async fn answered(services: &Services, interaction: &mut Interaction, matched: Option<Matched>) -> Outcome<Asked> {
+    let Some(creation) = interaction.creation.as_mut() else {
+        return Err(Fault::Internal("an answer of the register came to a flow that asked nothing".into()));
+    };
+    let Some(claimed) = claimed(creation) else {
+        return Err(Fault::Internal("an answer of the register came before all was entered".into()));
+    };
+    let index = person::number_index(services, &claimed.number)?;
+    let Some(matched) = matched else {
+        let failures = throttle::failures(services, &Rule::MATCH, &index).await?;
+        return Ok(Asked::NoMatch { tries_left: throttle::tries_left(&Rule::MATCH, failures) });
     };
     if matches!(matched, Matched::Record(..)) {
         let mut tx = services.db.begin().await?;
         throttle::clear(&mut tx, &Rule::MATCH, &index).await?;
         tx.commit().await?;
     }
-    if let Some(creation) = interaction.creation.as_mut() {
-        creation.matched = Some(matched);
-    }
+    creation.matched = Some(matched);
+    creation.question = None;
     interaction::save(services, interaction).await?;
     Ok(Asked::Continue)
+}
+
+/// The question of somebody who creates an account: a match, `None` for no match, or an account that will wait.
+async fn question_of_creation(services: &Services, claimed: &Claimed) -> Outcome<Option<Matched>> {
+    match look_up(services, claimed).await {
+        Ok(matched) => Ok(matched),
+        // So many ask at once that we do not pass it on: no reason to make accounts that wait.
+        Err(RegisterError::Unavailable { cause: Outage::Busy, .. }) => {
+            Err(Fault::Overloaded { retry_after: std::time::Duration::from_secs(5) })
+        }
+        // Down is normal: the account waits, at level 0, and a job asks again (architecture 5.8).
+        Err(error) => {
+            tracing::warn!(reason = error.reason(), "the population register gave no answer");
+            metrics::counter!("register_failures_total", "reason" => error.reason()).increment(1);
+            Ok(Some(Matched::Waiting))
+        }
+    }
 }
 
 /// One look-up: a record that matches, `None` for no match, an error when the register could not say.

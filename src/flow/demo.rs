@@ -204,8 +204,8 @@ pub async fn check_sign_in(services: &Services, number: &PersonalNumber, key: &s
     if sign_in::check_password(services, flow, &password_of(key)).await? != sign_in::Proved::Yes {
         return Err(Fault::Internal("the test person's password was refused".to_owned()));
     }
-    let made =
-        session::establish(services, flow, None, session::InBrowser { device: "Self-check", known: true }).await?;
+    let browser = session::InBrowser { device: "Self-check", network: "", known: true };
+    let made = session::establish(services, flow, None, browser).await?;
     let live = session::find(services, Some(&made.cookie)).await?;
     let outcome = finish_check(services, flow, live, (&redirect, &verifier)).await;
     session::end(services, made.id, flow.person.unwrap_or(PersonId(uuid::Uuid::nil())), "self_check").await?;

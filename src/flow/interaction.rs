@@ -70,12 +70,24 @@ pub struct Creation {
     pub birth_date: Option<BirthDate>,
     /// The phone in E.164.
     pub phone: Option<String>,
+    /// What the register is being asked and has not answered.
+    #[serde(default)]
+    pub question: Option<Question>,
     /// The register's answer.
     pub matched: Option<Matched>,
     /// The account that was made at the end.
     pub made: Option<PersonId>,
     /// The recovery codes, until the person says they are stored.
     pub recovery_codes: Option<Vec<String>>,
+}
+
+/// A question to the register that takes longer than a page may wait.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Question {
+    /// Names its answer.
+    pub nonce: String,
+    /// When it was asked.
+    pub asked_at: Timestamp,
 }
 
 /// What the register said of the person who creates an account.
@@ -117,6 +129,9 @@ pub struct Interaction {
     /// The pushed request it answers, used up with the answer (RFC 9126).
     #[serde(default)]
     pub pushed: Option<Digest>,
+    /// What was typed on that page when the session turned out to be over.
+    #[serde(default)]
+    pub kept_form: Option<super::account::kept::KeptForm>,
     /// When it began.
     pub started_at: Timestamp,
     /// Who the person says they are.
@@ -184,6 +199,7 @@ pub fn begin(services: &Services, target: Target) -> Begun {
         browser: sha256(browser_secret.as_bytes()),
         target,
         pushed: None,
+        kept_form: None,
         started_at: services.clock.now(),
         identifier: None,
         person: None,

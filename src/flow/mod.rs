@@ -18,6 +18,7 @@ mod fault;
 pub mod interaction;
 pub mod keys;
 pub mod known_browser;
+pub mod late;
 pub mod level;
 pub mod logout;
 pub mod metadata;

@@ -88,6 +88,16 @@ pub enum Notice {
         /// From when the new one holds.
         effective_at: Timestamp,
     },
+    /// A code that confirms an e-mail address.
+    ConfirmEmailCode {
+        /// Six digits.
+        code: String,
+    },
+    /// The e-mail address was changed or removed: to the phone and to the old address.
+    EmailChanged {
+        /// When.
+        at: Timestamp,
+    },
     /// The phone was changed: to the old and to the new one.
     PhoneChanged {
         /// When.
@@ -158,10 +168,12 @@ impl Notice {
             | Self::TotpAdded { .. }
             | Self::TotpRemoved { .. }
             | Self::AccountFrozen { .. }
+            | Self::EmailChanged { .. }
             | Self::AccountUnfrozen { .. } => true,
             Self::SignInCode { .. }
             | Self::CreateAccountCode { .. }
             | Self::ConfirmPhoneCode { .. }
+            | Self::ConfirmEmailCode { .. }
             | Self::AccountExists
             | Self::PhoneChangeCancelled { .. }
             | Self::OrganizationAsked { .. }

@@ -23,6 +23,23 @@ pub fn phone_index(services: &Services, phone: &PhoneNumber) -> Outcome<Digest> 
     services.sealer.blind_index(PHONE, phone.as_str().as_bytes()).map(Digest::from).map_err(Fault::internal)
 }
 
+/// The blind index of an e-mail address: the same for capital and small letters, as nearly every mailbox is.
+pub fn email_index(services: &Services, email: &EmailAddress) -> Outcome<Digest> {
+    let folded = email.as_str().to_ascii_lowercase();
+    services.sealer.blind_index(EMAIL, folded.as_bytes()).map(Digest::from).map_err(Fault::internal)
+}
+
+/// Seals an e-mail address into a contact row of a person.
+pub fn seal_email(services: &Services, id: crate::base::ContactId, email: &EmailAddress) -> Outcome<Vec<u8>> {
+    services.sealer.seal(EMAIL, id.0.as_bytes(), email.as_str().as_bytes()).map_err(Fault::internal)
+}
+
+/// Opens the address of a contact row.
+pub fn open_email(services: &Services, contact: &store::contact::Contact) -> Outcome<EmailAddress> {
+    let plain = text(services, EMAIL, contact.id.0.as_bytes(), &contact.value_sealed)?;
+    EmailAddress::parse(&plain).map_err(Fault::internal)
+}
+
 /// Seals a personal number into the row of a person.
 pub fn seal_number(services: &Services, id: PersonId, number: &PersonalNumber) -> Outcome<Vec<u8>> {
     services.sealer.seal(NUMBER, id.0.as_bytes(), number.as_str().as_bytes()).map_err(Fault::internal)
@@ -109,8 +126,7 @@ pub async fn contacts_from(services: &Services, source: impl Source<'_>, person:
                 found.phone_verified = contact.verified_at.is_some();
             }
             ContactKind::Email => {
-                let plain = text(services, EMAIL, address, &contact.value_sealed)?;
-                found.email = Some(EmailAddress::parse(&plain).map_err(Fault::internal)?);
+                found.email = Some(open_email(services, &contact)?);
                 found.email_verified = contact.verified_at.is_some();
             }
         }

@@ -7,7 +7,7 @@ use crate::cache::Cache;
 use crate::config::Config;
 use crate::crypto::{DpopNonces, Passkeys, PasswordHasher, Sealer};
 use crate::db::Db;
-use crate::identity::AcrTable;
+use crate::identity::{AcrTable, Places};
 use crate::registers::{OrganizationRegister, PopulationRegister};
 use std::sync::Arc;
 
@@ -39,6 +39,10 @@ pub struct Services {
     pub population: Arc<dyn PopulationRegister>,
     /// The registers of enterprises and of state bodies.
     pub organizations: Arc<dyn OrganizationRegister>,
+    /// Places for questions whose page does not wait for them.
+    pub late: super::late::Places,
+    /// Where networks lie, by the operator's list.
+    pub places: Places,
     /// acr values and what they mean.
     pub acr: AcrTable,
 }

@@ -17,6 +17,8 @@ use crate::store::session::{Rotation, Session};
 pub struct InBrowser<'a> {
     /// What it calls itself, for the list of sessions.
     pub device: &'a str,
+    /// The caller's network: only its place is kept, if it is known.
+    pub network: &'a str,
     /// The person signed in there before. Otherwise they are told: it may be somebody else.
     pub known: bool,
 }
@@ -80,6 +82,14 @@ async fn end_late(services: &Services, digest: &crate::base::Digest, now: Timest
     Ok(())
 }
 
+/// Whose session a cookie was that ran out: known until another sign-in gives the browser another cookie.
+pub async fn late_owner(services: &Services, cookie: &str) -> Outcome<Option<PersonId>> {
+    if cookie.len() != 43 {
+        return Ok(None);
+    }
+    Ok(store::session::owner_of_expired(&services.db, &sha256(cookie.as_bytes())).await?)
+}
+
 /// What a session has achieved on both scales.
 pub fn achieved(session: &LiveSession) -> Outcome<Achieved> {
     Achieved::by(session.identity_level, &session.session.methods)
@@ -113,7 +123,7 @@ pub async fn establish(
     let merged = raised.filter(|_| interaction.stepping_up).and_then(|live| lent(live, &methods, now));
     let (all, since) = merged.clone().unwrap_or_else(|| (methods.clone(), now));
     let make = |methods: Vec<Method>, since| {
-        new_session(services, (found.identity_level, person), methods, (since, &cookie, browser.device))
+        new_session(services, (found.identity_level, person), methods, (since, &cookie, browser))
     };
     let mut session = make(all, since)?;
     let mut tx = services.db.begin().await?;
@@ -192,7 +202,7 @@ fn new_session(
     services: &Services,
     (identity_level, person): (IdentityLevel, PersonId),
     methods: Vec<Method>,
-    (since, cookie, device): (Timestamp, &str, &str),
+    (since, cookie, browser): (Timestamp, &str, InBrowser<'_>),
 ) -> Outcome<Session> {
     let now = services.clock.now();
     let level = Achieved::by(identity_level, &methods)
@@ -211,7 +221,8 @@ fn new_session(
         last_seen_at: now,
         idle_expires_at: now.plus(lifetimes.idle(authentication_level)),
         expires_at: since.plus(lifetimes.absolute(authentication_level)),
-        device: device.to_owned(),
+        device: browser.device.to_owned(),
+        place: services.places.of(browser.network).map(str::to_owned),
         ended_at: None,
         ended_reason: None,
     })
@@ -228,6 +239,7 @@ async fn rotate(tx: &mut Tx, old: &LiveSession, to: &Session, now: Timestamp) ->
         authenticated_at: to.authenticated_at,
         idle_expires_at: to.idle_expires_at,
         expires_at: to.expires_at,
+        place: to.place.clone(),
     };
     Ok(store::session::rotate(tx, old.session.id, &rotation, now).await?)
 }
@@ -320,6 +332,11 @@ pub fn reference(id: SessionId) -> String {
 /// The portals visited in a session.
 pub async fn visits(services: &Services, id: SessionId) -> Outcome<Vec<store::session_client::SessionClient>> {
     Ok(store::session_client::list(&services.db, id).await?)
+}
+
+/// The portals a person used, the one used last first.
+pub async fn used(services: &Services, person: PersonId) -> Outcome<Vec<store::session_client::UsedClient>> {
+    Ok(store::session_client::list_used(&services.db, person, services.clock.now()).await?)
 }
 
 /// A person's live sessions, newest first.

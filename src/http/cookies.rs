@@ -11,6 +11,8 @@ pub const KNOWN: &str = "__Host-known";
 pub const LANGUAGE: &str = "__Host-language";
 /// Larger text, chosen with the "Aa+" link.
 pub const TEXT_SIZE: &str = "__Host-text";
+/// Pages without anything that is not needed.
+pub const QUIET: &str = "__Host-quiet";
 /// How long a choice of language or text size is kept.
 pub const A_YEAR: Duration = Duration::from_secs(31_536_000);
 /// More flows than this in one browser and the oldest way in is dropped, so that cookies cannot fill a header.

@@ -30,6 +30,7 @@ pub fn router() -> Router<AppState> {
         .route("/create/{flow}", page(start))
         .route("/create/{flow}/number", page(number_page).merge(form(number)))
         .route("/create/{flow}/name", page(name_page).merge(form(name)))
+        .route("/create/{flow}/waiting", page(waiting_page).merge(form(waiting)))
         .route("/create/{flow}/phone", page(phone_page).merge(form(phone)))
         .route("/create/{flow}/check", page(check_page).merge(form(check)))
         .route("/create/{flow}/code", page(code_page).merge(form(code)))
@@ -101,7 +102,7 @@ async fn number(Posted { state, visitor, mut flow, form, .. }: Posted) -> Answer
     }
     let creation = creation(&mut flow);
     creation.number = Some(number.as_str().to_owned());
-    creation.matched = None;
+    (creation.matched, creation.question) = (None, None);
     interaction::save(&state.services, &flow.interaction).await?;
     Ok(to(&flow, "/name"))
 }
@@ -172,7 +173,7 @@ async fn name(Posted { state, visitor, mut flow, form, query }: Posted) -> Answe
     let creation = creation(&mut flow);
     creation.full_name = Some(name.as_str().to_owned());
     creation.birth_date = Some(*birth_date);
-    creation.matched = None;
+    (creation.matched, creation.question) = (None, None);
     let asked = create_account::ask_register(&state.services, &mut flow.interaction, &visitor.network).await?;
     after_register(&state, &visitor, &flow, asked).await
 }
@@ -180,6 +181,7 @@ async fn name(Posted { state, visitor, mut flow, form, query }: Posted) -> Answe
 async fn after_register(state: &AppState, visitor: &Visitor, flow: &Flow, asked: Asked) -> Answer<Response> {
     let next = match asked {
         Asked::Continue => return Ok(to(flow, "/phone")),
+        Asked::Waits { .. } => return Ok(to(flow, "/waiting")),
         Asked::UnderAge => {
             let frame = frame(state, visitor, flow, Some("/name")).await?;
             return flow.show(visitor, &view::CreateUnderAge { frame });
@@ -194,6 +196,25 @@ async fn after_register(state: &AppState, visitor: &Visitor, flow: &Flow, asked:
         NextTry::PausedUntil(_) => StatusCode::TOO_MANY_REQUESTS,
     };
     Ok(response)
+}
+
+/// The register takes its time: the page looks again until there is an answer.
+async fn waiting_page(At { state, visitor, mut flow, .. }: At) -> Answer<Response> {
+    match create_account::look_again(&state.services, &mut flow.interaction).await? {
+        None => Ok(to(&flow, "/number")),
+        Some(Asked::Waits { slow }) => {
+            let frame = frame(&state, &visitor, &flow, None).await?;
+            flow.show(&visitor, &view::CreateWaiting { frame, flow: id(&flow), slow })
+        }
+        Some(asked) => after_register(&state, &visitor, &flow, asked).await,
+    }
+}
+
+async fn waiting(Posted { state, visitor, mut flow, .. }: Posted) -> Answer<Response> {
+    match create_account::go_on_without(&state.services, &mut flow.interaction).await? {
+        None => Ok(to(&flow, "/number")),
+        Some(asked) => after_register(&state, &visitor, &flow, asked).await,
+    }
 }
 
 /// Pages after the register was asked need its answer.

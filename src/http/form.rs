@@ -21,6 +21,11 @@ impl Form {
         (fields.len() <= 64).then_some(Self(fields))
     }
 
+    /// A form of fields that were kept.
+    pub const fn of(fields: Vec<(String, String)>) -> Self {
+        Self(fields)
+    }
+
     /// The first value of a name, or the empty text.
     pub fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())

@@ -22,6 +22,8 @@ pub struct Visitor {
     pub locale: Locale,
     /// Text size 22 % larger.
     pub larger_text: bool,
+    /// Pages without anything that is not needed (C35).
+    pub quiet: bool,
     /// `Save-Data: on`.
     pub save_data: bool,
     /// Short label of the device.
@@ -77,6 +79,7 @@ impl FromRequestParts<AppState> for Visitor {
         Ok(Self {
             locale,
             larger_text,
+            quiet: jar.get(cookies::QUIET).is_some(),
             save_data: parts.headers.get("save-data").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"on")),
             device: crate::identity::session::device_label(agent),
             in_app: is_in_app(agent),
@@ -125,7 +128,8 @@ impl Visitor {
         frame.hotline_hours = self.site.hotline_hours.clone();
         frame.test_environment = self.site.test_environment;
         frame.larger_text = self.larger_text;
-        frame.save_data = self.save_data;
+        frame.quiet = self.quiet;
+        frame.save_data = self.save_data || self.quiet;
         frame
     }
 

@@ -13,7 +13,10 @@ use uuid::Uuid;
 
 /// Records by number, and faults by script.
 #[derive(Debug, Default)]
-pub struct FakePopulationRegister(Mutex<Script>);
+pub struct FakePopulationRegister {
+    script: Mutex<Script>,
+    goes_on: tokio::sync::Notify,
+}
 
 #[derive(Debug, Default)]
 struct Script {
@@ -53,9 +56,10 @@ impl FakePopulationRegister {
         self.script().always = error;
     }
 
-    /// Look-ups never end, until told otherwise.
+    /// Look-ups do not end, until told otherwise: then those under way get their answers.
     pub fn hang(&self, hang: bool) {
         self.script().hang = hang;
+        self.goes_on.notify_waiters();
     }
 
     /// The `as_of` of answers from now on.
@@ -69,12 +73,11 @@ impl FakePopulationRegister {
     }
 
     fn script(&self) -> MutexGuard<'_, Script> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn answer(&self, query: &PopulationQuery) -> Option<Result<PopulationAnswer, RegisterError>> {
         let mut script = self.script();
-        script.calls += 1;
         if script.hang {
             return None;
         }
@@ -100,9 +103,13 @@ impl FakePopulationRegister {
 #[async_trait]
 impl PopulationRegister for FakePopulationRegister {
     async fn look_up(&self, query: &PopulationQuery) -> Result<PopulationAnswer, RegisterError> {
-        match self.answer(query) {
-            Some(answer) => answer,
-            None => std::future::pending().await,
+        self.script().calls += 1;
+        loop {
+            let goes_on = self.goes_on.notified();
+            if let Some(answer) = self.answer(query) {
+                return answer;
+            }
+            goes_on.await;
         }
     }
 
@@ -113,12 +120,16 @@ impl PopulationRegister for FakePopulationRegister {
 
 /// A register of organizations without a wire: records by code, and a fault for every call.
 #[derive(Default)]
-pub struct FakeOrganizationRegister(Mutex<Desk>);
+pub struct FakeOrganizationRegister {
+    desk: Mutex<Desk>,
+    goes_on: tokio::sync::Notify,
+}
 
 #[derive(Default)]
 struct Desk {
     records: HashMap<String, OrganizationRecord>,
     always: Option<RegisterError>,
+    hang: bool,
     as_of: Option<Arc<dyn Clock>>,
     calls: usize,
 }
@@ -126,7 +137,7 @@ struct Desk {
 impl FakeOrganizationRegister {
     /// Knows no organization; its answers are true at this clock's time.
     pub fn at(clock: Arc<dyn Clock>) -> Self {
-        Self(Mutex::new(Desk { as_of: Some(clock), ..Desk::default() }))
+        Self { desk: Mutex::new(Desk { as_of: Some(clock), ..Desk::default() }), ..Self::default() }
     }
 
     /// Adds or replaces an organization.
@@ -145,13 +156,26 @@ impl FakeOrganizationRegister {
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Look-ups do not end, until told otherwise: then those under way get their answers.
+    pub fn hang(&self, hang: bool) {
+        self.desk().hang = hang;
+        self.goes_on.notify_waiters();
     }
 }
 
 #[async_trait]
 impl OrganizationRegister for FakeOrganizationRegister {
     async fn look_up_organization(&self, query: &OrganizationQuery) -> Result<OrganizationAnswer, RegisterError> {
+        loop {
+            let goes_on = self.goes_on.notified();
+            if !self.desk().hang {
+                break;
+            }
+            goes_on.await;
+        }
         let mut desk = self.desk();
         desk.calls += 1;
         if let Some(error) = desk.always {

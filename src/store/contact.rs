@@ -78,6 +78,28 @@ pub async fn list_for(source: impl Source<'_>, person: PersonId) -> Result<Vec<C
         .await
 }
 
+/// The contact of a kind whose end was the first since then.
+///
+/// # Errors
+/// What the store said.
+pub async fn first_ended_since(
+    source: impl Source<'_>,
+    (person, kind): (PersonId, ContactKind),
+    since: Timestamp,
+) -> Result<Option<Contact>, Error> {
+    source
+        .query(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM contact WHERE person_id = $1 AND kind = $2 AND ended_at >= $3 ORDER BY ended_at, created_at LIMIT 1"
+        ))
+        .bind(person)
+        .bind(kind)
+        .bind(since)
+        .optional()
+        .await
+}
+
 /// Contacts in use with this blind index. A phone may belong to several people: at most 20 are given.
 ///
 /// # Errors

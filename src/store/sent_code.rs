@@ -21,6 +21,8 @@ words! {
         Sms = "sms",
         /// Read out in a call.
         Voice = "voice",
+        /// By e-mail: to confirm an address, never to sign in.
+        Email = "email",
     }
 }
 

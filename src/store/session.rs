@@ -34,6 +34,8 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// Short label such as `Chrome, Android`.
     pub device: String,
+    /// Where, by the operator's list of networks.
+    pub place: Option<String>,
     /// When it was ended.
     pub ended_at: Option<Timestamp>,
     /// Why.
@@ -93,6 +95,8 @@ pub struct Rotation {
     pub idle_expires_at: Timestamp,
     /// End in any case.
     pub expires_at: Timestamp,
+    /// Where the person signed in again.
+    pub place: Option<String>,
 }
 
 macro_rules! columns {
@@ -101,7 +105,7 @@ macro_rules! columns {
             $($table,)? "id, ", $($table,)? "secret_digest, ", $($table,)? "person_id, ", $($table,)?
             "authentication_level, ", $($table,)? "methods, ", $($table,)? "settled, ", $($table,)?
             "authenticated_at, ", $($table,)? "created_at, ", $($table,)? "last_seen_at, ", $($table,)?
-            "idle_expires_at, ", $($table,)? "expires_at, ", $($table,)? "device, ", $($table,)? "ended_at, ",
+            "idle_expires_at, ", $($table,)? "expires_at, ", $($table,)? "device, ", $($table,)? "place, ", $($table,)? "ended_at, ",
             $($table,)? "ended_reason"
         )
     };
@@ -115,7 +119,7 @@ pub async fn insert(tx: &mut Tx, session: &Session) -> Result<(), Error> {
     tx.query(concat!(
         "INSERT INTO session (",
         columns!(),
-        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
     ))
     .bind(session.id)
     .bind(session.secret_digest)
@@ -129,6 +133,7 @@ pub async fn insert(tx: &mut Tx, session: &Session) -> Result<(), Error> {
     .bind(session.idle_expires_at)
     .bind(session.expires_at)
     .bind(&session.device)
+    .bind(&session.place)
     .bind(session.ended_at)
     .bind(&session.ended_reason)
     .execute()
@@ -261,6 +266,19 @@ pub async fn find_late_by_digest(
         .await
 }
 
+/// The person of the session of a cookie that ran out, and was ended for that when it was shown again.
+///
+/// # Errors
+/// What the store said.
+pub async fn owner_of_expired(source: impl Source<'_>, digest: &Digest) -> Result<Option<PersonId>, Error> {
+    let row: Option<(PersonId,)> = source
+        .query("SELECT person_id FROM session WHERE secret_digest = $1 AND ended_reason = 'expired'")
+        .bind(digest)
+        .optional()
+        .await?;
+    Ok(row.map(|(person,)| person))
+}
+
 /// The session of that id, live or not.
 ///
 /// # Errors
@@ -319,7 +337,8 @@ pub async fn rotate(tx: &mut Tx, id: SessionId, to: &Rotation, now: Timestamp) -
     let rows = tx
         .query(
             "UPDATE session SET secret_digest = $3, authentication_level = $4, methods = $5, settled = $6,
-                    authenticated_at = $7, idle_expires_at = $8, expires_at = $9, last_seen_at = $10
+                    authenticated_at = $7, idle_expires_at = $8, expires_at = $9, last_seen_at = $10,
+                    place = $11
              WHERE id = $1 AND secret_digest = $2 AND ended_at IS NULL AND idle_expires_at > $10 AND expires_at > $10",
         )
         .bind(id)
@@ -332,6 +351,7 @@ pub async fn rotate(tx: &mut Tx, id: SessionId, to: &Rotation, now: Timestamp) -
         .bind(to.idle_expires_at)
         .bind(to.expires_at)
         .bind(now)
+        .bind(&to.place)
         .execute()
         .await?;
     Ok(rows == 1)

@@ -1,6 +1,6 @@
 //! Which clients a session has signed in to. Each has a `sid` of its own, so that portals cannot compare them.
 
-use crate::base::{SessionId, Timestamp};
+use crate::base::{PersonId, SessionId, Timestamp};
 use crate::db::{Error, Source, Tx};
 use uuid::Uuid;
 
@@ -58,6 +58,38 @@ pub async fn list(source: impl Source<'_>, session: SessionId) -> Result<Vec<Ses
              WHERE session_id = $1 AND ended_at IS NULL ORDER BY first_at, client_id",
         )
         .bind(session)
+        .all()
+        .await
+}
+
+/// A client that a person signed in to.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct UsedClient {
+    /// The client.
+    pub client_id: String,
+    /// The last sign-in there.
+    pub last_at: Timestamp,
+    /// How many live sessions are signed in there.
+    pub open: i64,
+}
+
+/// The clients of a person's newest 50 sessions, the one used last first.
+///
+/// # Errors
+/// What the store said.
+pub async fn list_used(source: impl Source<'_>, person: PersonId, now: Timestamp) -> Result<Vec<UsedClient>, Error> {
+    source
+        .query(
+            "SELECT v.client_id, MAX(v.last_at) AS last_at,
+                    COUNT(CASE WHEN s.ended_at IS NULL AND s.idle_expires_at > $2 AND s.expires_at > $2
+                                    AND v.ended_at IS NULL THEN 1 END) AS open
+             FROM (SELECT id, ended_at, idle_expires_at, expires_at FROM session
+                   WHERE person_id = $1 ORDER BY created_at DESC LIMIT 50) s
+             JOIN session_client v ON v.session_id = s.id
+             GROUP BY v.client_id ORDER BY 2 DESC, v.client_id LIMIT 30",
+        )
+        .bind(person)
+        .bind(now)
         .all()
         .await
 }

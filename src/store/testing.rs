@@ -99,6 +99,7 @@ pub fn session(person: PersonId, secret: &str) -> Session {
         idle_expires_at: at(3_600),
         expires_at: at(86_400),
         device: "Chrome, Android".to_owned(),
+        place: None,
         ended_at: None,
         ended_reason: None,
     }

@@ -1,6 +1,6 @@
 //! C21, C22, C24, C26, C27: the person's own pages.
 
-use super::{CreatePasskeyForm, Frame, account_samples, page, samples};
+use super::{CreatePasskeyForm, Frame, account_samples, own_samples as samples, page};
 use crate::base::Timestamp;
 use askama::Template;
 
@@ -90,7 +90,7 @@ pub struct AccountHome {
     pub identity_level: u8,
     /// State of the data.
     pub state: DataState,
-    /// This sign-in.
+    /// The sign-in before this session's.
     pub last_sign_in: Option<Timestamp>,
     /// Portals used, newest first.
     pub services: Vec<UsedService>,
@@ -101,7 +101,7 @@ pub struct AccountHome {
 }
 page!(AccountHome, "account", samples::account_home);
 
-/// C22 `/account/details`. Form [`super::forms::ShowForm`].
+/// C22 `/account/details`. Form field `show`.
 #[derive(Template)]
 #[template(path = "account/details.html")]
 pub struct Details {
@@ -138,7 +138,9 @@ pub struct PasskeyItem {
     /// Its name.
     pub name: String,
     /// Who keeps it (by AAGUID), such as "Google Password Manager"; never a ground for trust.
-    pub kept_by: Option<String>,
+    pub kept_by: Option<&'static str>,
+    /// It signed this session in.
+    pub this_sign_in: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last used.
@@ -147,7 +149,7 @@ pub struct PasskeyItem {
     pub settles_at: Option<Timestamp>,
 }
 
-/// C23/C24 `/account/passkeys`. Adding: [`super::forms::PasskeyForm`].
+/// C23/C24 `/account/passkeys`. Adding: `credential`, `error`, `shared`, `action`.
 #[derive(Template)]
 #[template(path = "account/passkeys.html")]
 pub struct Passkeys {
@@ -186,7 +188,7 @@ impl Passkeys {
     }
 }
 
-/// `/account/passkeys/{id}/rename`. Form [`super::forms::RenameForm`].
+/// `/account/passkeys/{id}/rename`. Form field `name`.
 #[derive(Template)]
 #[template(path = "account/rename_passkey.html")]
 pub struct RenamePasskey {
@@ -199,7 +201,7 @@ pub struct RenamePasskey {
 }
 page!(RenamePasskey, "rename-passkey", samples::rename_passkey);
 
-/// `/account/passkeys/{id}/remove`. Form [`super::forms::ActionForm`]: `remove`.
+/// `/account/passkeys/{id}/remove`. Form field `action`: `remove`.
 #[derive(Template)]
 #[template(path = "account/remove_passkey.html")]
 pub struct RemovePasskey {
@@ -214,7 +216,7 @@ pub struct RemovePasskey {
 }
 page!(RemovePasskey, "remove-passkey", samples::remove_passkey);
 
-/// `/account/password`. Form [`super::forms::NewPasswordForm`].
+/// `/account/password`. Form fields `current_password`, `new_password`.
 #[derive(Template)]
 #[template(path = "account/password.html")]
 pub struct ChangePassword {
@@ -227,7 +229,7 @@ pub struct ChangePassword {
 }
 page!(ChangePassword, "change-password", samples::change_password);
 
-/// `/account/recovery-codes`: how many are left; a new set by POST. Form [`super::forms::ActionForm`]: `renew`.
+/// `/account/recovery-codes`: how many are left; a new set by POST. Form field `action`: `renew`.
 #[derive(Template)]
 #[template(path = "account/recovery_codes.html")]
 pub struct RenewRecoveryCodes {
@@ -240,7 +242,7 @@ pub struct RenewRecoveryCodes {
 }
 page!(RenewRecoveryCodes, "recovery-codes", samples::renew_recovery_codes);
 
-/// Answer to the POST at `/account/recovery-codes`: the new set, shown once.
+/// `/account/recovery-codes/new`: the new set, shown until the form says that it is stored.
 #[derive(Template)]
 #[template(path = "account/new_recovery_codes.html")]
 pub struct NewRecoveryCodes {
@@ -258,6 +260,8 @@ pub struct SessionItem {
     pub id: String,
     /// Such as "Chrome, Android".
     pub device: String,
+    /// Where, by the operator's list of networks.
+    pub place: Option<String>,
     /// First sign-in.
     pub first_at: Timestamp,
     /// Last use.

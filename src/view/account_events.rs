@@ -15,6 +15,8 @@ pub struct ActivityItem {
     pub word: &'static str,
     /// The portal it was about.
     pub portal: Option<String>,
+    /// The organization the person acted for.
+    pub organization: Option<String>,
     /// How the person signed in (RFC 8176 values).
     pub methods: Vec<String>,
 }
@@ -24,9 +26,13 @@ impl ActivityItem {
     pub fn sentence(&self, locale: Locale) -> String {
         match (self.word, &self.portal) {
             ("signed-in", _) => locale.t1("activity-signed-in", "how", self.how(locale)),
+            ("organization-acted", portal) => {
+                let portal = portal.clone().unwrap_or_else(|| locale.t("portal-unknown"));
+                let organization = self.organization.clone().unwrap_or_else(|| locale.t("organization-some"));
+                locale.t2("activity-organization-acted", ("organization", organization), ("portal", portal))
+            }
             (
-                word @ ("portal-entered" | "consent-given" | "consent-refused" | "consent-ended" | "data-sent"
-                | "organization-acted"),
+                word @ ("portal-entered" | "consent-given" | "consent-refused" | "consent-ended" | "data-sent"),
                 portal,
             ) => {
                 let portal = portal.clone().unwrap_or_else(|| locale.t("portal-unknown"));
@@ -272,6 +278,8 @@ pub struct Settings {
     pub language: Locale,
     /// 22 % larger text.
     pub larger_text: bool,
+    /// Pages without anything that is not needed.
+    pub quiet: bool,
     /// `all`, `sms` or `email`.
     pub channel: &'static str,
     /// There is a phone and an address to choose from.

@@ -1,8 +1,7 @@
 //! Samples of the account area's further pages.
 
-use super::samples::{
-    HEALTH, HOA, NOW, PORTAL, account_frame, flow_frame, frame, later, noticed, passkey_items, text, texts, wrong,
-};
+use super::own_samples::passkey_items;
+use super::samples::{HEALTH, HOA, NOW, PORTAL, account_frame, flow_frame, frame, later, noticed, text, texts, wrong};
 use super::*;
 
 pub(super) fn details() -> Vec<(&'static str, Details)> {
@@ -71,6 +70,8 @@ pub(super) fn ways() -> Vec<(&'static str, Ways)> {
     ];
     for (state, notice) in [
         ("phone-changed", Notice::PhoneChanged),
+        ("email-changed", Notice::EmailChanged),
+        ("email-removed", Notice::EmailRemoved),
         ("phone-cancelled", Notice::PhoneChangeCancelled),
         ("totp-added", Notice::TotpAdded),
         ("totp-removed", Notice::TotpRemoved),
@@ -93,6 +94,7 @@ pub(super) fn stop_page() -> Vec<(&'static str, StopPage)> {
         ("password", page("password", false)),
         ("recovery-codes", page("recovery_codes", false)),
         ("phone", page("phone", false)),
+        ("email", page("email", false)),
         ("close", page("close", false)),
         ("organization", page("organization", false)),
         ("organization-close", StopPage { about: Some("0192f0c1".to_owned()), ..page("organization_close", false) }),
@@ -133,6 +135,34 @@ pub(super) fn change_phone() -> Vec<(&'static str, ChangePhone)> {
     ]
 }
 
+pub(super) fn change_email() -> Vec<(&'static str, ChangeEmail)> {
+    let page = |frame, email: &str| ChangeEmail { frame, current: Some(text("h***@example.vn")), email: text(email) };
+    let start = || Frame { keeps_typed: true, ..account_frame("/account/email") };
+    vec![
+        ("empty", page(start(), "")),
+        ("first", ChangeEmail { current: None, ..page(start(), "") }),
+        ("format", page(wrong(start(), "email", ErrorText::EmailFormat), "hoa@")),
+        ("same", page(wrong(start(), "email", ErrorText::EmailSame), "hoa@example.vn")),
+    ]
+}
+
+pub(super) fn confirm_email() -> Vec<(&'static str, ConfirmEmail)> {
+    let page = |frame, can_resend| ConfirmEmail {
+        frame,
+        email: text("hoa@example.vn"),
+        until: later(10),
+        can_resend,
+        resend_from: later(1),
+    };
+    let start = || account_frame("/account/email/code");
+    let wrong_code = ErrorText::CodeWrong { tries_left: 3 };
+    vec![
+        ("sent", page(start(), false)),
+        ("resend", page(start(), true)),
+        ("wrong", page(wrong(start(), "code", wrong_code), false)),
+    ]
+}
+
 pub(super) fn confirm_phone() -> Vec<(&'static str, ConfirmPhone)> {
     let page = |frame, can_resend| ConfirmPhone {
         frame,
@@ -158,6 +188,7 @@ fn events() -> Vec<ActivityItem> {
         at: later(-at),
         word,
         portal: portal.map(text),
+        organization: (word == "organization-acted").then(|| text("Công ty TNHH Sao Mai")),
         methods: texts(methods),
     };
     vec![
@@ -168,6 +199,7 @@ fn events() -> Vec<ActivityItem> {
         event("signed-in", None, &["pwd", "sms"], 5),
         event("signed-in", None, &["sms"], 6),
         event("officer-viewed-number", None, &[], 7),
+        event("organization-acted", Some(PORTAL), &[], 8),
     ]
 }
 
@@ -285,12 +317,19 @@ pub(super) fn account_closed() -> Vec<(&'static str, AccountClosed)> {
 }
 
 pub(super) fn settings() -> Vec<(&'static str, Settings)> {
-    let page =
-        |frame, language, larger_text, channel, has_both| Settings { frame, language, larger_text, channel, has_both };
-    let start = || account_frame("/account/settings");
+    let page = |frame, language, larger_text, channel, has_both| Settings {
+        frame,
+        language,
+        larger_text,
+        quiet: larger_text,
+        channel,
+        has_both,
+    };
+    let start = || Frame { keeps_typed: true, ..account_frame("/account/settings") };
+    let quiet = Frame { larger_text: true, quiet: true, ..noticed(start(), Notice::SettingsSaved) };
     vec![
         ("plain", page(start(), Locale::Vi, false, "all", true)),
-        ("chosen", page(noticed(start(), Notice::SettingsSaved), Locale::En, true, "email", true)),
+        ("chosen", page(quiet, Locale::En, true, "email", true)),
         ("phone-only", page(noticed(start(), Notice::AccountOpened), Locale::En, false, "sms", false)),
     ]
 }

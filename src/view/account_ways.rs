@@ -132,7 +132,7 @@ pub struct ChangePhone {
 }
 page!(ChangePhone, "change-phone", samples::change_phone);
 
-/// C25 `/account/phone/code`. Form [`super::forms::CodeForm`].
+/// C25 `/account/phone/code`. Form field `code`.
 #[derive(Template)]
 #[template(path = "account/phone_code.html")]
 pub struct ConfirmPhone {
@@ -148,3 +148,33 @@ pub struct ConfirmPhone {
     pub resend_from: Timestamp,
 }
 page!(ConfirmPhone, "confirm-phone", samples::confirm_phone);
+
+/// C23 `/account/email`. Form field `email`; removing by POST at `/account/email/remove`.
+#[derive(Template)]
+#[template(path = "account/email.html")]
+pub struct ChangeEmail {
+    /// Shared part.
+    pub frame: Frame,
+    /// The address in use, masked.
+    pub current: Option<String>,
+    /// The new one, as typed.
+    pub email: String,
+}
+page!(ChangeEmail, "change-email", samples::change_email);
+
+/// C23 `/account/email/code`. Form field `code`.
+#[derive(Template)]
+#[template(path = "account/email_code.html")]
+pub struct ConfirmEmail {
+    /// Shared part.
+    pub frame: Frame,
+    /// The new address.
+    pub email: String,
+    /// Until when the code works.
+    pub until: Timestamp,
+    /// Another code may be asked for now.
+    pub can_resend: bool,
+    /// From when.
+    pub resend_from: Timestamp,
+}
+page!(ConfirmEmail, "confirm-email", samples::confirm_email);

@@ -1,6 +1,6 @@
 //! C6, C8, C9: what a portal will get, and what it needs from the person first.
 
-use super::{Frame, Locale, SignInPasskeyForm, page, samples};
+use super::{Frame, Locale, SignInPasskeyForm, page, signin_samples as samples};
 use crate::base::Timestamp;
 use askama::Template;
 
@@ -68,7 +68,7 @@ pub fn claim_label(claim: &str, locale: Locale) -> String {
     locale.t(key)
 }
 
-/// C6: a session exists. Form [`super::forms::ActionForm`]: `continue`, `switch` or `cancel`.
+/// C6: a session exists. Form field `action`: `continue`, `switch` or `cancel`.
 #[derive(Template)]
 #[template(path = "signin/continue.html")]
 pub struct ContinueSession {
@@ -96,7 +96,7 @@ pub enum Ground {
     Consent,
 }
 
-/// C8: what is sent to the portal. Form [`super::forms::ConsentForm`]: `accept` or `refuse`.
+/// C8: what is sent to the portal. Form fields `action`, `claims`: `accept` or `refuse`.
 #[derive(Template)]
 #[template(path = "signin/consent.html")]
 pub struct Consent {

@@ -1,6 +1,6 @@
 //! C20: creating an account, one thing per page.
 
-use super::{CreatePasskeyForm, Frame, page, samples};
+use super::{CreatePasskeyForm, Frame, create_samples as samples, page};
 use crate::base::Timestamp;
 use askama::Template;
 
@@ -15,7 +15,7 @@ pub struct CreateStart {
 }
 page!(CreateStart, "create-start", samples::create_start);
 
-/// `/create/{flow}/number`. Form [`super::forms::CreateNumberForm`].
+/// `/create/{flow}/number`. Form field `personal_number`.
 #[derive(Template)]
 #[template(path = "create/number.html")]
 pub struct CreateNumber {
@@ -28,7 +28,7 @@ pub struct CreateNumber {
 }
 page!(CreateNumber, "create-number", samples::create_number);
 
-/// `/create/{flow}/name`. Form [`super::forms::CreateNameForm`]. Errors of the date go to `birth_day`, or to
+/// `/create/{flow}/name`. Form fields `full_name`, `birth_day`, `birth_month`, `birth_year`. Errors of the date go to `birth_day`, or to
 /// `birth_year` when only the year is asked.
 #[derive(Template)]
 #[template(path = "create/name.html")]
@@ -50,7 +50,7 @@ pub struct CreateName {
 }
 page!(CreateName, "create-name", samples::create_name);
 
-/// `/create/{flow}/phone`. Form [`super::forms::CreatePhoneForm`].
+/// `/create/{flow}/phone`. Form field `phone`.
 #[derive(Template)]
 #[template(path = "create/phone.html")]
 pub struct CreatePhone {
@@ -63,7 +63,7 @@ pub struct CreatePhone {
 }
 page!(CreatePhone, "create-phone", samples::create_phone);
 
-/// `/create/{flow}/check`: the answers before anything is sent. Form [`super::forms::ActionForm`]: `send`.
+/// `/create/{flow}/check`: the answers before anything is sent. Form field `action`: `send`.
 #[derive(Template)]
 #[template(path = "create/check.html")]
 pub struct CreateCheck {
@@ -82,7 +82,7 @@ pub struct CreateCheck {
 }
 page!(CreateCheck, "create-check", samples::create_check);
 
-/// The register is being asked: refreshes itself every 3 seconds, with or without a script.
+/// `/create/{flow}/waiting`: the register is being asked. Refreshes itself every 3 seconds, with or without a script.
 #[derive(Template)]
 #[template(path = "create/waiting.html")]
 pub struct CreateWaiting {
@@ -126,7 +126,7 @@ pub struct CreateUnderAge {
 }
 page!(CreateUnderAge, "create-under-age", samples::create_under_age);
 
-/// `/create/{flow}/code`. Form [`super::forms::CodeForm`]; another code by POST `…/code/resend`.
+/// `/create/{flow}/code`. Form field `code`; another code by POST `…/code/resend`.
 #[derive(Template)]
 #[template(path = "create/code.html")]
 pub struct CreateCode {
@@ -152,7 +152,7 @@ impl CreateCode {
     }
 }
 
-/// `/create/{flow}/passkey`. Form [`super::forms::PasskeyForm`]; options at `/create/{flow}/passkey/options`;
+/// `/create/{flow}/passkey`. Form fields `credential`, `error`, `shared`, `action`; options at `/create/{flow}/passkey/options`;
 /// `action=skip`, and a link to `/create/{flow}/password`.
 #[derive(Template)]
 #[template(path = "create/passkey.html")]
@@ -170,7 +170,7 @@ impl CreatePasskey {
     }
 }
 
-/// `/create/{flow}/password`. Form [`super::forms::NewPasswordForm`].
+/// `/create/{flow}/password`. Form fields `current_password`, `new_password`.
 #[derive(Template)]
 #[template(path = "create/password.html")]
 pub struct CreatePassword {
@@ -183,7 +183,7 @@ pub struct CreatePassword {
 }
 page!(CreatePassword, "create-password", samples::create_password);
 
-/// `/create/{flow}/recovery-codes`. Form [`super::forms::ActionForm`]: `stored`.
+/// `/create/{flow}/recovery-codes`. Form field `action`: `stored`.
 #[derive(Template)]
 #[template(path = "create/recovery_codes.html")]
 pub struct CreateRecoveryCodes {

@@ -1,6 +1,6 @@
 //! F2, F3, F5: the pages that exist only in the demo.
 
-use super::{Frame, Locale, page, samples};
+use super::{Frame, Locale, demo_samples as samples, page};
 use crate::base::Timestamp;
 use askama::Template;
 

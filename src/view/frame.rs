@@ -95,6 +95,10 @@ pub enum ErrorText {
     TotpWrong,
     /// The phone that is in use already.
     PhoneSame,
+    /// Not an e-mail address.
+    EmailFormat,
+    /// The address that is in use already.
+    EmailSame,
     /// Not the form of a notice's code.
     NoticeCodeFormat,
     /// Number and code do not belong together: one text for both (N1).
@@ -126,6 +130,8 @@ impl ErrorText {
             }
             Self::TotpWrong => "error-totp-wrong",
             Self::PhoneSame => "error-phone-same",
+            Self::EmailFormat => "error-email-format",
+            Self::EmailSame => "error-email-same",
             Self::NoticeCodeFormat => "error-notice-code-format",
             Self::NoticeCodeWrong => "error-notice-code-wrong",
             Self::IdentifierMissing => "error-identifier-missing",
@@ -188,6 +194,10 @@ pub enum Notice {
     TotpAdded,
     /// The authenticator app was removed.
     TotpRemoved,
+    /// The new e-mail address is in use.
+    EmailChanged,
+    /// There is no e-mail address any more.
+    EmailRemoved,
     /// The new phone is in use.
     PhoneChanged,
     /// The new phone will be in use later.
@@ -234,6 +244,8 @@ impl Notice {
             Self::SessionEnded => "notice-session-ended",
             Self::TotpAdded => "notice-totp-added",
             Self::TotpRemoved => "notice-totp-removed",
+            Self::EmailChanged => "notice-email-changed",
+            Self::EmailRemoved => "notice-email-removed",
             Self::PhoneChanged => "notice-phone-changed",
             Self::PhoneChangeWaits => "notice-phone-waits",
             Self::PhoneChangeCancelled => "notice-phone-cancelled",
@@ -291,6 +303,8 @@ pub struct Frame {
     pub cancel: Option<String>,
     /// 22 % larger text.
     pub larger_text: bool,
+    /// No ornament: one column, no pictures, no shadows, nothing that moves.
+    pub quiet: bool,
     /// The browser sent `Save-Data: on`: no web fonts.
     pub save_data: bool,
     /// Who the password on this page is for, in a hidden field for password managers.
@@ -301,6 +315,8 @@ pub struct Frame {
     pub notice: Option<Notice>,
     /// Seconds without a request after which the session ends: brings the dialog of `app.js`.
     pub idle_seconds: Option<u32>,
+    /// What is typed on this page survives the end of the session.
+    pub keeps_typed: bool,
 }
 
 impl Frame {
@@ -321,11 +337,13 @@ impl Frame {
             back: None,
             cancel: None,
             larger_text: false,
+            quiet: false,
             save_data: false,
             username: None,
             errors: Vec::new(),
             notice: None,
             idle_seconds: None,
+            keeps_typed: false,
         }
     }
 
@@ -408,11 +426,23 @@ impl Frame {
         self.notice.as_ref().map(|notice| notice.message(self.locale, self.now))
     }
 
+    /// Classes of the whole page.
+    pub(super) fn classes(&self) -> &'static str {
+        match (self.larger_text, self.quiet) {
+            (false, false) => "",
+            (true, false) => "larger",
+            (false, true) => "quiet",
+            (true, true) => "larger quiet",
+        }
+    }
+
     pub(super) fn asset(&self, name: &str) -> String {
         assets::url(name)
     }
 
+    /// Without a script the page asks for itself after the end; not where that would drop what is being typed, which
+    /// is kept when it is sent.
     pub(super) fn idle_refresh(&self) -> Option<u32> {
-        self.idle_seconds.map(|seconds| seconds.saturating_add(30))
+        self.idle_seconds.filter(|_| !self.keeps_typed).map(|seconds| seconds.saturating_add(30))
     }
 }

@@ -1,6 +1,6 @@
 //! C36 and the pages the footer leads to.
 
-use super::{Frame, page, samples};
+use super::{Frame, demo_samples as samples, page};
 use askama::Template;
 
 /// `/help`.

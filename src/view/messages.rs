@@ -173,6 +173,28 @@ pub fn phone_change_asked_sms(locale: Locale, from: Timestamp, not_you: &NotYou<
     }
 }
 
+/// The code that confirms an e-mail address. It goes by e-mail only.
+pub fn confirm_email(locale: Locale, host: &str, code: &str) -> String {
+    match locale {
+        Locale::Vi => format!(
+            "{code} là mã xác nhận địa chỉ thư điện tử này cho tài khoản định danh tại {host}. Không đưa mã này cho ai, kể cả công an. Không phải bạn? Hãy bỏ qua thư này."
+        ),
+        Locale::En => format!(
+            "{code} is the code to confirm this email address for your account at {host}. Give it to nobody, not even police. Not you? Ignore this email."
+        ),
+    }
+}
+
+/// To the phone and the old address when the e-mail address was changed or removed.
+pub fn email_changed_sms(locale: Locale, at: Timestamp, not_you: &NotYou<'_>) -> String {
+    let time = time_of(at);
+    let not_you = not_you.text(locale);
+    match locale {
+        Locale::Vi => format!("Dia chi thu cua tai khoan da doi luc {time}. {not_you}"),
+        Locale::En => format!("The email of your account changed at {time}. {not_you}"),
+    }
+}
+
 /// When the phone was changed.
 pub fn phone_changed_sms(locale: Locale, at: Timestamp, not_you: &NotYou<'_>) -> String {
     let time = time_of(at);
@@ -372,6 +394,7 @@ mod tests {
             confirm_phone_sms(locale, host, "123456"),
             phone_change_asked_sms(locale, at, &not_you),
             phone_changed_sms(locale, at, &not_you),
+            email_changed_sms(locale, at, &not_you),
             phone_change_cancelled_sms(locale, at),
             totp_added_sms(locale, at, &not_you),
             totp_removed_sms(locale, at, &not_you),

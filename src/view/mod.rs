@@ -1,4 +1,4 @@
-//! Typed page contexts, forms and translations. A handler fills a context with plain values and calls
+//! Typed page contexts and translations. A handler fills a context with plain values and calls
 //! [`Page::render_page`]; nothing here reads a request, a clock or a store.
 
 mod account;
@@ -8,20 +8,24 @@ mod account_ways;
 pub mod assets;
 mod consent;
 mod create;
+mod create_samples;
 mod demo;
-pub mod forms;
+mod demo_samples;
 mod frame;
 mod help;
 mod locale;
 pub mod messages;
 mod moment;
+mod organization_samples;
 mod organizations;
+mod own_samples;
 mod passkey;
 mod portal;
 mod problem;
 mod qr;
 mod samples;
 mod signin;
+mod signin_samples;
 mod signout;
 #[cfg(test)]
 mod tests;
@@ -176,6 +180,8 @@ pages![
     SetUpApp,
     AuthenticatorApp,
     RemoveApp,
+    ChangeEmail,
+    ConfirmEmail,
     ChangePhone,
     ConfirmPhone,
     Activity,
@@ -203,6 +209,7 @@ pages![
     AddOrganization,
     OrganizationPage,
     CloseOrganization,
+    OrganizationWaiting,
     StartPage,
     TestInbox,
     WhatHappened,

@@ -1,6 +1,6 @@
 //! C7 "who are you doing this for?", and the organizations of a person's account.
 
-use super::{Frame, page, samples};
+use super::{Frame, organization_samples as samples, page};
 use crate::base::Timestamp;
 use askama::Template;
 
@@ -190,6 +190,17 @@ impl AddOrganization {
     }
 }
 
+/// `/account/organizations/add/waiting`: the register is being asked. Refreshes itself every 3 seconds.
+#[derive(Template)]
+#[template(path = "account/organization_waiting.html")]
+pub struct OrganizationWaiting {
+    /// Shared part.
+    pub frame: Frame,
+    /// It takes longer than 20 seconds: a way on is shown.
+    pub slow: bool,
+}
+page!(OrganizationWaiting, "organization-waiting", samples::organization_waiting);
+
 /// What a representative said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Said {
@@ -224,7 +235,7 @@ pub struct ParticipantItem {
     pub is_me: bool,
 }
 
-/// `/account/organizations/{id}`. Form [`super::forms::ActionForm`]: `agree` or `refuse`.
+/// `/account/organizations/{id}`. Form field `action`: `agree` or `refuse`.
 #[derive(Template)]
 #[template(path = "account/organization.html")]
 pub struct OrganizationPage {

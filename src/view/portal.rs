@@ -1,6 +1,6 @@
 //! F4: the pages of the sample portals, relying parties on their own ports with a colour of their own.
 
-use super::{DecodedToken, Locale, assets, samples};
+use super::{DecodedToken, Locale, assets, demo_samples as samples};
 use crate::base::Timestamp;
 use askama::Template;
 

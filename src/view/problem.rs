@@ -1,6 +1,6 @@
 //! C17: what happened, what to do, and an id that can be read over the phone.
 
-use super::{Frame, page, samples};
+use super::{Frame, page, signin_samples as samples};
 use crate::base::{ErrorId, Timestamp};
 use askama::Template;
 

@@ -1,10 +1,10 @@
 //! C1-C6, C10, C15: from the identifier field to the way back to the portal.
 
-use super::{Frame, SignInPasskeyForm, page, samples};
+use super::{Frame, SignInPasskeyForm, page, signin_samples as samples};
 use crate::base::Timestamp;
 use askama::Template;
 
-/// C1: who are you. Form [`super::forms::SignInForm`] to `/signin/{flow}`.
+/// C1: who are you. Form fields `identifier`, `recognised` to `/signin/{flow}`.
 #[derive(Template)]
 #[template(path = "signin/identifier.html")]
 pub struct SignIn {
@@ -98,7 +98,7 @@ impl Method {
     }
 }
 
-/// C2: how to go on without a passkey. Form [`super::forms::MethodForm`]. Left out when there is one way.
+/// C2: how to go on without a passkey. Form field `method`. Left out when there is one way.
 #[derive(Template)]
 #[template(path = "signin/method.html")]
 pub struct ChooseMethod {
@@ -121,7 +121,7 @@ impl ChooseMethod {
     }
 }
 
-/// C3: the code that was sent. Form [`super::forms::CodeForm`].
+/// C3: the code that was sent. Form field `code`.
 #[derive(Template)]
 #[template(path = "signin/code.html")]
 pub struct EnterCode {
@@ -152,7 +152,7 @@ impl EnterCode {
     }
 }
 
-/// A code from an authenticator app. Form [`super::forms::CodeForm`] to `/signin/{flow}/totp`.
+/// A code from an authenticator app. Form field `code` to `/signin/{flow}/totp`.
 #[derive(Template)]
 #[template(path = "signin/totp.html")]
 pub struct EnterTotp {
@@ -163,7 +163,7 @@ pub struct EnterTotp {
 }
 page!(EnterTotp, "enter-totp", samples::enter_totp);
 
-/// A printed code. Form [`super::forms::CodeForm`] to `/signin/{flow}/recovery`.
+/// A printed code. Form field `code` to `/signin/{flow}/recovery`.
 #[derive(Template)]
 #[template(path = "signin/recovery.html")]
 pub struct EnterRecoveryCode {
@@ -174,7 +174,7 @@ pub struct EnterRecoveryCode {
 }
 page!(EnterRecoveryCode, "enter-recovery-code", samples::enter_recovery_code);
 
-/// C3b: the password. Form [`super::forms::PasswordForm`].
+/// C3b: the password. Form field `password`.
 #[derive(Template)]
 #[template(path = "signin/password.html")]
 pub struct EnterPassword {
@@ -268,7 +268,7 @@ impl PasskeyFailure {
     }
 }
 
-/// C5: the passkey did not work here. Form [`super::forms::PasskeyFailedForm`].
+/// C5: the passkey did not work here. Form field `choice`.
 #[derive(Template)]
 #[template(path = "signin/passkey_failed.html")]
 pub struct PasskeyFailed {
@@ -281,7 +281,7 @@ pub struct PasskeyFailed {
 }
 page!(PasskeyFailed, "passkey-failed", samples::passkey_failed);
 
-/// C10: make a passkey after signing in. Form [`super::forms::PasskeyForm`] to `/signin/{flow}/offer-passkey`.
+/// C10: make a passkey after signing in. Form fields `credential`, `error`, `shared`, `action` to `/signin/{flow}/offer-passkey`.
 #[derive(Template)]
 #[template(path = "signin/offer_passkey.html")]
 pub struct OfferPasskey {

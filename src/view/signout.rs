@@ -1,9 +1,9 @@
 //! C16: signed out, and the question before it.
 
-use super::{Frame, page, samples};
+use super::{Frame, page, signin_samples as samples};
 use askama::Template;
 
-/// C16 `/signed-out`. Form [`super::forms::ActionForm`] to `/logout/all`.
+/// C16 `/signed-out`. Form field `action` to `/logout/all`.
 #[derive(Template)]
 #[template(path = "problem/signed_out.html")]
 pub struct SignedOut {
@@ -30,7 +30,7 @@ impl SignedOut {
     }
 }
 
-/// `/logout/confirm`: a portal asks to sign out. Form [`super::forms::ActionForm`]: `all` or `stay`.
+/// `/logout/confirm`: a portal asks to sign out. Form fields `action`, `logout`: `all` or `stay`.
 #[derive(Template)]
 #[template(path = "problem/confirm_logout.html")]
 pub struct ConfirmLogout {

@@ -175,7 +175,7 @@ pub async fn c11_stop_confirmation(site: &'static Site, rounds: &mut Rounds) {
         let calls = racers.iter().map(async |racer| {
             let page = racer.post("/account/recovery-codes", &fields).await;
             match (page.status, page.header("location")) {
-                (200, _) => Outcome::Won,
+                (303, "/account/recovery-codes/new") => Outcome::Won,
                 (303, "/account/stop?for=recovery_codes") => Outcome::Lost("asked again".to_owned()),
                 (other, to) => Outcome::Unknown(format!("{other} {to} {:.300}", page.body)),
             }

@@ -136,11 +136,13 @@ pub struct Browser {
     router: Router,
     pub jar: BTreeMap<String, String>,
     pub agent: String,
+    /// The caller's address, as a proxy would tell it.
+    pub forwarded: String,
 }
 
 impl Browser {
     pub fn new(router: Router) -> Self {
-        Self { router, jar: BTreeMap::new(), agent: String::new() }
+        Self { router, jar: BTreeMap::new(), agent: String::new(), forwarded: String::new() }
     }
 
     pub fn session(&self) -> Option<&String> {
@@ -158,6 +160,9 @@ impl Browser {
         }
         if !self.agent.is_empty() {
             request = request.header(header::USER_AGENT, &self.agent);
+        }
+        if !self.forwarded.is_empty() {
+            request = request.header("x-forwarded-for", &self.forwarded);
         }
         let answer = self.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
         let (parts, body) = answer.into_parts();

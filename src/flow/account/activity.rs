@@ -1,10 +1,11 @@
 //! What happened on an account (C28), from the audit trail: what a person can make sense of, never the machinery.
 
+use super::super::session::LiveSession;
 use super::super::{Outcome, Services};
 use crate::audit::{
     AccountEvent, CredentialEvent, Entry, Event, GrantEvent, OrganizationEvent, SessionEvent, SignInEvent,
 };
-use crate::base::{AuditId, PersonId, Timestamp};
+use crate::base::{AuditId, OrganizationId, PersonId, Timestamp};
 use crate::store;
 
 /// Rows of the trail that one page reads at most, whatever the filter leaves of them.
@@ -57,6 +58,8 @@ pub struct Deed {
     pub kind: Kind,
     /// The portal it was about.
     pub client_id: Option<String>,
+    /// For which organization the person acted.
+    pub organization: Option<OrganizationId>,
     /// How the person signed in (RFC 8176 values).
     pub methods: Vec<String>,
 }
@@ -75,6 +78,7 @@ pub const WORDS: &[&str] = &[
     "signed-in",
     "sign-in-failed",
     "code-sent",
+    "code-emailed",
     "session-ended",
     "passkey-added",
     "passkey-renamed",
@@ -86,6 +90,8 @@ pub const WORDS: &[&str] = &[
     "code-used",
     "phone-added",
     "phone-ended",
+    "email-added",
+    "email-ended",
     "phone-change-asked",
     "phone-change-cancelled",
     "account-created",
@@ -120,6 +126,7 @@ fn told(event: &Event) -> Option<(&'static str, Kind)> {
         Event::SignIn(event) => match event {
             SignInEvent::Succeeded { .. } => ("signed-in", Kind::SignIn),
             SignInEvent::Failed { .. } => ("sign-in-failed", Kind::SignIn),
+            SignInEvent::CodeSent { channel, .. } if channel.as_str() == "email" => ("code-emailed", Kind::SignIn),
             SignInEvent::CodeSent { .. } => ("code-sent", Kind::SignIn),
             SignInEvent::Paused { .. } => return None,
         },
@@ -154,7 +161,7 @@ fn told(event: &Event) -> Option<(&'static str, Kind)> {
     })
 }
 
-const fn credential(event: &CredentialEvent) -> &'static str {
+fn credential(event: &CredentialEvent) -> &'static str {
     match event {
         CredentialEvent::PasskeyAdded { .. } => "passkey-added",
         CredentialEvent::PasskeyRenamed { .. } => "passkey-renamed",
@@ -164,6 +171,8 @@ const fn credential(event: &CredentialEvent) -> &'static str {
         CredentialEvent::TotpRemoved { .. } => "totp-removed",
         CredentialEvent::RecoveryCodesMade { .. } => "codes-made",
         CredentialEvent::RecoveryCodeUsed { .. } => "code-used",
+        CredentialEvent::ContactAdded { contact_kind } if contact_kind.as_str() == "email" => "email-added",
+        CredentialEvent::ContactEnded { contact_kind } if contact_kind.as_str() == "email" => "email-ended",
         CredentialEvent::ContactAdded { .. } => "phone-added",
         CredentialEvent::ContactEnded { .. } => "phone-ended",
         CredentialEvent::ContactChangeAsked { .. } => "phone-change-asked",
@@ -195,7 +204,11 @@ fn deed(entry: Entry) -> Option<Deed> {
         }
         _ => Vec::new(),
     };
-    Some(Deed { id: entry.id, at: entry.at, word, kind, client_id: entry.client, methods })
+    let organization = match &entry.event {
+        Event::Organization(OrganizationEvent::RepresentationUsed { organization, .. }) => Some(*organization),
+        _ => None,
+    };
+    Some(Deed { id: entry.id, at: entry.at, word, kind, client_id: entry.client, organization, methods })
 }
 
 /// A page of what happened on an account.
@@ -231,4 +244,14 @@ pub async fn list(
 /// One event of this person, for the page that reports it.
 pub async fn find(services: &Services, who: PersonId, id: AuditId) -> Outcome<Option<Deed>> {
     Ok(store::audit::find_for_person(&services.db, id, who).await?.and_then(deed))
+}
+
+/// When the person signed in before this session did: whoever finds a time that was not theirs knows that something is
+/// wrong. `None`: never, or long ago behind much else.
+pub async fn sign_in_before(services: &Services, live: &LiveSession) -> Outcome<Option<Timestamp>> {
+    let rows = store::audit::list_for_person(&services.db, live.session.person_id, None, BATCH).await?;
+    let other = |entry: &&Entry| {
+        matches!(entry.event, Event::SignIn(SignInEvent::Succeeded { .. })) && entry.session != Some(live.session.id)
+    };
+    Ok(rows.iter().find(other).map(|entry| entry.at))
 }

@@ -3,7 +3,11 @@
 
 pub mod activity;
 pub mod close;
+mod contact_code;
+pub mod email;
 pub mod freeze;
+pub mod kept;
+pub mod organizations;
 pub mod passkeys;
 pub mod password;
 pub mod phone;
@@ -14,6 +18,7 @@ pub mod sharing;
 pub mod stop;
 pub mod totp;
 
+pub use contact_code::resend_from;
 pub use passkeys::{
     Passkey, finish_passkey, may_remove_passkey, passkeys, remove_passkey, rename_passkey, start_passkey,
 };

@@ -1,23 +1,20 @@
 //! Change of phone (C25): a code to the new number, a notice to the old one, and a day in which it can be cancelled.
 
-use super::super::outbox::{self, Notice, Posting, Way};
+use super::super::outbox::{Notice, Way};
 use super::super::session::{self, LiveSession};
-use super::super::{Fault, Outcome, Services, audit, create_account, level, passkey, person, throttle};
+use super::super::{Fault, Outcome, Services, audit, create_account, level, passkey, person};
+use super::contact_code::{self, Judged, Kind, Sending};
 use super::may_bind;
 use super::stop::{self, Purpose};
-use crate::audit::{CredentialEvent, SignInEvent, Word};
-use crate::base::{CodeId, Digest, PersonId, RowId, Secret, SessionId, Timestamp, sha256};
-use crate::cache::Space;
-use crate::crypto;
+use crate::audit::{CredentialEvent, Word};
+use crate::base::{PersonId, RowId, Secret, SessionId, Timestamp};
 use crate::db::Tx;
-use crate::identity::{Admission, Method, PhoneNumber, Rule, credential_policy, throttling};
+use crate::identity::{Method, PhoneNumber, credential_policy};
 use crate::store;
 use crate::store::contact::ContactKind;
 use crate::store::phone_change::{PhoneChange, PhoneChangeOutcome};
-use crate::store::sent_code::{CodeChannel, CodePurpose, SentCode};
 use std::time::Duration;
 
-const SPACE: Space = Space("phone_change");
 /// How long the old phone's owner can cancel.
 pub const DELAY: Duration = Duration::from_hours(24);
 
@@ -74,15 +71,6 @@ pub async fn waiting(services: &Services, who: PersonId) -> Outcome<Option<Waiti
     Ok(Some(Waiting { phone: phone.masked(), effective_at: change.effective_at }))
 }
 
-fn flow_digest(live: &LiveSession) -> Digest {
-    sha256(format!("phone_change:{}", live.session.id).as_bytes())
-}
-
-fn code_digest(services: &Services, live: &LiveSession, code: &str) -> Outcome<Digest> {
-    let flow = flow_digest(live);
-    services.sealer.keyed_digest("sent_code", &[flow.as_bytes(), code.as_bytes()]).map_err(Fault::internal)
-}
-
 /// Whether a settled passkey signed this session in just now: then nobody needs a day to notice.
 pub fn confirmed_by_passkey(live: &LiveSession, now: Timestamp) -> bool {
     let passkey = |method: &Method| matches!(method, Method::Passkey { user_verified: true, settled: true, .. });
@@ -108,63 +96,14 @@ pub async fn send_code(
         return Ok(Asked::Same);
     }
     let index = person::phone_index(services, phone)?;
-    let key = live.session.id.to_string();
-    let sealed =
-        services.sealer.seal("phone_change", key.as_bytes(), phone.as_str().as_bytes()).map_err(Fault::internal)?;
-    let code = crypto::sent_code(&*services.entropy);
-    let mut tx = services.db.begin().await?;
-    for subject in [index, super::super::sign_in::subject_of(services, who)?] {
-        match throttle::attempt_in(services, &mut tx, &Rule::CHANGE_SEND, &subject).await? {
-            Admission::Go => {}
-            Admission::PausedUntil(until) => return Ok(Asked::NotBefore(until)),
-            Admission::Disabled => return Ok(Asked::NotBefore(now.plus(DELAY))),
-        }
-    }
-    let row = SentCode {
-        id: CodeId::new(now, &*services.entropy),
-        flow_digest: flow_digest(live),
-        person_id: Some(who),
-        purpose: CodePurpose::Confirm,
-        channel: if way == Way::Voice { CodeChannel::Voice } else { CodeChannel::Sms },
-        contact_index: index,
-        code_digest: code_digest(services, live, code.expose())?,
-        tries_left: throttling::TRIES_PER_CODE,
-        created_at: now,
-        expires_at: now.plus(services.config.sign_in.code_seconds.duration()),
-        used_at: None,
-    };
-    store::sent_code::insert(&mut tx, &row).await?;
-    let posting = Posting::Message {
-        recipient: phone.as_str().to_owned(),
-        notice: Notice::ConfirmPhoneCode { code: code.expose().to_owned() },
-        language: language.to_owned(),
-        not_me: None,
-    };
-    outbox::post(services, &mut tx, way, &posting, None).await?;
-    let event = SignInEvent::CodeSent { channel: Word::new(way.as_str()), purpose: Word::new("confirm") };
-    audit::append(&mut tx, audit::entry(services, event).person(who).session(live.session.id)).await?;
-    tx.commit().await?;
-    services.cache.put(SPACE, &key, &sealed, Duration::from_mins(30)).await?;
-    Ok(Asked::Sent)
+    let sending = Sending { kind: Kind::Phone, to: phone.as_str(), index, way, language };
+    Ok(contact_code::send(services, live, &sending).await?.map_or(Asked::Sent, Asked::NotBefore))
 }
 
 /// The phone that waits for its code in this session, and until when the code is good.
 pub async fn entered(services: &Services, live: &LiveSession) -> Outcome<Option<(PhoneNumber, Timestamp)>> {
-    let key = live.session.id.to_string();
-    let Some(sealed) = services.cache.get(SPACE, &key).await? else {
-        return Ok(None);
-    };
-    let plain = services.sealer.open("phone_change", key.as_bytes(), &sealed).map_err(Fault::internal)?;
-    let text = std::str::from_utf8(&plain).map_err(Fault::internal)?;
-    let phone = PhoneNumber::parse(text).map_err(Fault::internal)?;
-    let sent = store::sent_code::latest(&services.db, &flow_digest(live)).await?;
-    Ok(sent.map(|sent| (phone, sent.expires_at)))
-}
-
-/// From when another code may be asked for.
-pub async fn resend_from(services: &Services, live: &LiveSession) -> Outcome<Timestamp> {
-    let subject = super::super::sign_in::subject_of(services, live.session.person_id)?;
-    super::super::sign_in::resend_from(services, &Rule::CHANGE_SEND, &subject).await
+    let found = contact_code::entered(services, live, Kind::Phone).await?;
+    found.map(|(text, until)| Ok((PhoneNumber::parse(&text).map_err(Fault::internal)?, until))).transpose()
 }
 
 /// Takes the code of the new phone: from here the change waits, or holds at once when a passkey confirmed it.
@@ -179,19 +118,18 @@ pub async fn check_code(services: &Services, live: &LiveSession, typed: &Secret)
     else {
         return Ok(Changed::Stop);
     };
-    let (digest, index) = (code_digest(services, live, typed.expose())?, person::phone_index(services, &phone)?);
+    let index = person::phone_index(services, &phone)?;
     let mut tx = services.db.begin().await?;
-    let Some(attempt) = store::sent_code::attempt(&mut tx, &flow_digest(live), now).await? else {
-        tx.commit().await?;
-        return Ok(Changed::Expired);
-    };
-    let right = attempt.code_digest == digest
-        && attempt.purpose == CodePurpose::Confirm
-        && attempt.contact_index == index
-        && attempt.person_id == Some(who);
-    if !right || !store::sent_code::consume(&mut tx, attempt.id, now).await? {
-        tx.commit().await?;
-        return Ok(Changed::Wrong { tries_left: u32::try_from(attempt.tries_left).unwrap_or(0) });
+    match contact_code::judge(services, &mut tx, live, (Kind::Phone, index), typed).await? {
+        Judged::Right => {}
+        Judged::Wrong { tries_left } => {
+            tx.commit().await?;
+            return Ok(Changed::Wrong { tries_left });
+        }
+        Judged::Expired => {
+            tx.commit().await?;
+            return Ok(Changed::Expired);
+        }
     }
     if !confirmed.spend(services, &mut tx).await? {
         return Ok(Changed::Stop);
@@ -201,7 +139,7 @@ pub async fn check_code(services: &Services, live: &LiveSession, typed: &Secret)
     }
     let changed = begin(services, &mut tx, live, &phone).await?;
     tx.commit().await?;
-    services.cache.remove(SPACE, &live.session.id.to_string()).await?;
+    contact_code::forget(services, live, Kind::Phone).await?;
     Ok(changed)
 }
 

@@ -3,7 +3,7 @@
 
 use super::super::session::{self, LiveSession};
 use super::super::{Fault, Outcome, Services, audit, person, throttle};
-use super::{freeze, phone};
+use super::{email, freeze, phone};
 use crate::audit::{AccountEvent, Word};
 use crate::base::{AuditId, Digest, ErrorId, PersonId, RowId, Timestamp};
 use crate::db::Tx;
@@ -14,7 +14,7 @@ pub use crate::store::incident_report::ReportAction;
 use std::time::Duration;
 
 /// How long the code of a notice is good: a message may be read days later.
-const NOTICE_CODE_LIFETIME: Duration = Duration::from_hours(24 * 7);
+pub(super) const NOTICE_CODE_LIFETIME: Duration = Duration::from_hours(24 * 7);
 
 fn code_index(services: &Services, who: PersonId, code: &str) -> Outcome<Digest> {
     services.sealer.keyed_digest("notice_code", &[who.0.as_bytes(), code.as_bytes()]).map_err(Fault::internal)
@@ -94,6 +94,11 @@ pub async fn signed_out(
         store::person::hold(&mut tx, owner).await?;
         phone::cancel_in(services, &mut tx, owner).await?;
         session::end_all_in(services, &mut tx, (owner, None), "reported").await?;
+    }
+    if action != ReportAction::Report {
+        // Whoever moved the notices elsewhere does not keep them.
+        store::person::hold(&mut tx, owner).await?;
+        email::take_back_in(services, &mut tx, owner).await?;
     }
     let number = write(services, &mut tx, (owner, action), None).await?;
     tx.commit().await?;

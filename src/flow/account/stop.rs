@@ -30,6 +30,8 @@ pub enum Purpose {
     RecoveryCodes,
     /// Another phone.
     Phone,
+    /// Another e-mail address, or none.
+    Email,
     /// Ending the account.
     Close,
     /// Opening an organization's account.
@@ -40,12 +42,13 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Passkey,
         Self::Totp,
         Self::Password,
         Self::RecoveryCodes,
         Self::Phone,
+        Self::Email,
         Self::Close,
         Self::Organization,
         Self::OrganizationClose,
@@ -59,6 +62,7 @@ impl Purpose {
             Self::Password => "password",
             Self::RecoveryCodes => "recovery_codes",
             Self::Phone => "phone",
+            Self::Email => "email",
             Self::Close => "close",
             Self::Organization => "organization",
             Self::OrganizationClose => "organization_close",

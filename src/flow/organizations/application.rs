@@ -14,13 +14,14 @@ use crate::identity::{
 use crate::registers::{OrganizationAnswer, Outage, RegisterError};
 use crate::store::Inserted;
 use crate::store::organization::{self as rows, Decision, Organization, WaitingRequest};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How long a waiting application rests between two tries.
 const RETRY: Duration = Duration::from_secs(15);
 
 /// What became of an application.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Applied {
     /// All representatives agreed, which may be one: it may be acted for.
     Opened(OrganizationId),
@@ -197,7 +198,7 @@ const fn decision(organization: &Organization, who: PersonId, agreed: bool, now:
 
 /// Keeps an application until the register answers: one for each code. `false`: the answer on the stop page was used up
 /// by another act.
-async fn keep_waiting(
+pub(in crate::flow) async fn keep_waiting(
     services: &Services,
     who: PersonId,
     code: &OrganizationCode,

@@ -10,6 +10,8 @@ mod notices;
 
 pub use application::{Applied, Decided, apply, apply_unattended, decide, may_apply, retry_waiting};
 
+pub(super) use application::keep_waiting;
+
 use super::{Fault, Outcome, Services, audit, person};
 use crate::audit::{OrganizationEvent, Word};
 use crate::base::{Digest, OrganizationId, PersonId, RowId};
@@ -29,6 +31,11 @@ use std::time::Duration;
 const TELL_NO_MATCH: Duration = Duration::from_hours(24 * 7);
 /// Applications and representations looked at in one turn of a job.
 const BATCH: u32 = 20;
+
+/// The name of an organization, for what happened in its name.
+pub async fn name_of(services: &Services, id: OrganizationId) -> Outcome<Option<String>> {
+    Ok(rows::find(&services.db, id).await?.map(|found| found.name))
+}
 
 /// One question. An answer that may not be used (O10) is an error here and gives nothing anywhere.
 async fn ask(

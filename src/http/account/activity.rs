@@ -4,6 +4,7 @@ use super::super::problem::Answer;
 use super::own::Own;
 use crate::base::{AuditId, Timestamp};
 use crate::flow::account::activity::{self, Deed, Kind};
+use crate::flow::organizations;
 use crate::view::{self, ActivityItem, Locale};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -49,7 +50,12 @@ pub async fn item(own: &Own, deed: &Deed) -> Answer<ActivityItem> {
         Some(client_id) => Some(own.portal_name(client_id).await?),
         None => None,
     };
-    Ok(ActivityItem { id: deed.id.to_string(), at: deed.at, word: deed.word, portal, methods: deed.methods.clone() })
+    let organization = match deed.organization {
+        Some(id) => organizations::name_of(own.services(), id).await?,
+        None => None,
+    };
+    let (id, methods) = (deed.id.to_string(), deed.methods.clone());
+    Ok(ActivityItem { id, at: deed.at, word: deed.word, portal, organization, methods })
 }
 
 /// A cell that no spreadsheet takes for a formula (K5): text that begins like one is quoted by an apostrophe.
@@ -100,7 +106,8 @@ mod tests {
             for word in activity::WORDS {
                 for (portal, methods) in [(None, vec![]), (Some("A".to_owned()), vec!["swk".to_owned()])] {
                     let at = Timestamp::from_seconds(0);
-                    let item = ActivityItem { id: String::new(), at, word, portal, methods };
+                    let (id, organization) = (String::new(), None);
+                    let item = ActivityItem { id, at, word, portal, organization, methods };
                     assert!(!item.sentence(locale).contains(['⟦', '{']), "{word}");
                 }
             }

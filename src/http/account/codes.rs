@@ -5,8 +5,10 @@ use super::own::{Own, OwnForm};
 use super::{stop, ways};
 use crate::flow::account::stop::Purpose;
 use crate::flow::account::{NewCodes, recovery_codes, renew_recovery_codes};
-use crate::view::{self, Notice};
-use axum::response::Response;
+use crate::view;
+use axum::response::{IntoResponse, Redirect, Response};
+
+const NEW: &str = "/account/recovery-codes/new";
 
 pub async fn page(own: Own) -> Answer<Response> {
     if let Some(first) = ways::before(&own, Purpose::RecoveryCodes).await? {
@@ -22,10 +24,20 @@ pub async fn renew(OwnForm { own, .. }: OwnForm) -> Answer<Response> {
     match renew_recovery_codes(own.services(), &own.live).await? {
         NewCodes::SignInAgain => own.sign_in_again().await,
         NewCodes::Stop => Ok(stop::first(Purpose::RecoveryCodes)),
-        NewCodes::Made(codes) => {
-            let mut frame = own.frame(None)?;
-            frame.notice = Some(Notice::RecoveryCodesRenewed);
-            own.show(&view::NewRecoveryCodes { frame, codes })
-        }
+        NewCodes::Made => Ok(Redirect::to(NEW).into_response()),
     }
+}
+
+/// The new set, to print or write down, until the person says that it is stored.
+pub async fn new_set(own: Own) -> Answer<Response> {
+    let Some(codes) = recovery_codes::shown(own.services(), &own.live).await? else {
+        return Ok(Redirect::to("/account/recovery-codes").into_response());
+    };
+    let frame = own.frame(None)?;
+    own.show(&view::NewRecoveryCodes { frame, codes })
+}
+
+pub async fn stored(OwnForm { own, .. }: OwnForm) -> Answer<Response> {
+    recovery_codes::stored(own.services(), &own.live).await?;
+    Ok(Redirect::to("/account/ways?done=codes-renewed").into_response())
 }

@@ -2,7 +2,7 @@
 
 use super::super::problem::Answer;
 use super::own::{Own, OwnForm};
-use crate::flow::account::phone;
+use crate::flow::account::{activity, phone};
 use crate::flow::{clients, person, session};
 use crate::identity::RegisterState;
 use crate::view::{self, DataState, NextStep, UsedService};
@@ -25,7 +25,7 @@ pub async fn home(own: Own) -> Answer<Response> {
         person: found.full_name.clone(),
         identity_level: found.identity_level.as_u8(),
         state: state_of(found.register_state),
-        last_sign_in: Some(own.live.session.authenticated_at),
+        last_sign_in: activity::sign_in_before(own.services(), &own.live).await?,
         services: services_used(&own).await?,
         next,
         phone_change_from: phone::waiting(own.services(), own.who()).await?.map(|waiting| waiting.effective_at),
@@ -44,13 +44,13 @@ const fn state_of(state: RegisterState) -> DataState {
 
 async fn services_used(own: &Own) -> Answer<Vec<UsedService>> {
     let mut used = Vec::new();
-    for visit in session::visits(own.services(), own.live.session.id).await? {
+    for visit in session::used(own.services(), own.who()).await? {
         if let Some(known) = clients::find(own.services(), &visit.client_id).await? {
             used.push(UsedService {
                 name: known.client.display_name(own.visitor.locale.tag()).to_owned(),
                 href: known.client.metadata.client_uri.clone(),
                 last_used: visit.last_at,
-                open: true,
+                open: visit.open > 0,
             });
         }
     }

@@ -6,6 +6,7 @@ mod closing;
 mod codes;
 mod details;
 mod done;
+mod email;
 mod freeze;
 mod frozen;
 mod not_me;
@@ -38,6 +39,7 @@ pub fn router(state: &AppState) -> Router<AppState> {
         .route("/account", get(details::home))
         .route("/account/details", get(details::page).post(details::show_number))
         .route("/account/settings", get(settings::page).post(settings::save))
+        .route("/account/keep", post(own::keep))
         .route("/account/stop", get(stop::page).post(stop::answer))
         .route("/account/freeze", get(freeze::page).post(freeze::freeze))
         .route("/account/close", get(closing::page).post(closing::close))
@@ -56,8 +58,13 @@ fn ways_to_sign_in() -> Router<AppState> {
         .route("/account/passkeys/{id}/remove", get(passkeys::remove_page).post(passkeys::remove))
         .route("/account/password", get(password::page).post(password::set))
         .route("/account/recovery-codes", get(codes::page).post(codes::renew))
+        .route("/account/recovery-codes/new", get(codes::new_set).post(codes::stored))
         .route("/account/totp", get(totp::page).post(totp::confirm))
         .route("/account/totp/remove", get(totp::remove_page).post(totp::remove))
+        .route("/account/email", get(email::page).post(email::send))
+        .route("/account/email/code", get(email::code_page).post(email::check))
+        .route("/account/email/code/resend", post(email::resend))
+        .route("/account/email/remove", post(email::remove))
         .route("/account/phone", get(phone::page).post(phone::send))
         .route("/account/phone/code", get(phone::code_page).post(phone::check))
         .route("/account/phone/code/resend", post(phone::resend))
@@ -82,6 +89,7 @@ fn for_organizations() -> Router<AppState> {
     Router::new()
         .route("/account/organizations", get(organizations::list))
         .route("/account/organizations/add", get(organizations::add_page).post(organizations::add))
+        .route("/account/organizations/add/waiting", get(organizations::waiting_page).post(organizations::waiting))
         .route("/account/organizations/{id}", get(organizations::page).post(organizations::decide))
         .route("/account/organizations/{id}/close", get(organizations::close_page).post(organizations::close))
 }

@@ -44,7 +44,9 @@ async fn choices(own: &Own, about: &str, error: Option<ErrorText>) -> Answer<Res
 }
 
 pub async fn page(own: Own) -> Answer<Response> {
-    choices(&own, &own.asked("about").unwrap_or_default(), None).await
+    let kept = own.kept().await?;
+    let about = own.asked("about").unwrap_or_else(|| kept.get("about").to_owned());
+    choices(&own, &about, None).await
 }
 
 pub async fn report(OwnForm { own, form }: OwnForm) -> Answer<Response> {

@@ -4,8 +4,8 @@ use super::super::problem::{Answer, Problem, show};
 use super::own::{Own, OwnForm};
 use super::stop as stop_page;
 use crate::base::OrganizationId;
-use crate::flow::account;
 use crate::flow::account::stop::{self, Purpose};
+use crate::flow::account::{self, organizations as applications, organizations::Progress};
 use crate::flow::organizations::closing::{self, Closed};
 use crate::flow::organizations::{self, Applied, Decided, Participant, Representation};
 use crate::identity::{OrganizationAccount, OrganizationCode, OrganizationStatus, RepresentationRole, Voice};
@@ -17,6 +17,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
 const LIST: &str = "/account/organizations";
+const WAITING: &str = "/account/organizations/add/waiting";
 
 fn role_text(role: RepresentationRole, title: Option<&str>, locale: Locale) -> String {
     match (title, role) {
@@ -95,7 +96,8 @@ pub async fn add_page(own: Own) -> Answer<Response> {
     if stop::find(own.services(), &own.live, Purpose::Organization).await?.is_none() {
         return Ok(stop_page::first(Purpose::Organization));
     }
-    add_view(&own, String::new(), (None, AddProblem::None))
+    let code = own.kept().await?.get("organization_code").chars().take(60).collect();
+    add_view(&own, code, (None, AddProblem::None))
 }
 
 fn add_view(own: &Own, code: String, (error, problem): (Option<ErrorText>, AddProblem)) -> Answer<Response> {
@@ -121,7 +123,32 @@ pub async fn add(OwnForm { own, form }: OwnForm) -> Answer<Response> {
         let error = Some(ErrorText::OrganizationCodeFormat);
         return add_view(&own, typed, (error, AddProblem::None));
     };
-    match organizations::apply(own.services(), &own.live, &code).await? {
+    let progress = applications::apply(&own.state.services, &own.live, &code).await?;
+    after(&own, progress)
+}
+
+/// The register takes its time: the page looks again until there is an answer.
+pub async fn waiting_page(own: Own) -> Answer<Response> {
+    let progress = applications::look_again(own.services(), &own.live).await?;
+    after(&own, progress)
+}
+
+pub async fn waiting(OwnForm { own, .. }: OwnForm) -> Answer<Response> {
+    let progress = applications::leave_to_us(own.services(), &own.live).await?;
+    after(&own, progress)
+}
+
+fn after(own: &Own, progress: Progress) -> Answer<Response> {
+    let (applied, code) = match progress {
+        Progress::Done(applied, code) => (applied, code),
+        Progress::Nothing => return Ok(Redirect::to(LIST).into_response()),
+        Progress::Waits { .. } if own.visitor.path != WAITING => return Ok(Redirect::to(WAITING).into_response()),
+        Progress::Waits { slow } => {
+            let frame = own.frame(None)?;
+            return own.show(&view::OrganizationWaiting { frame, slow });
+        }
+    };
+    match applied {
         Applied::Opened(_) => Ok(done("organization-opened")),
         Applied::Waits(_) => Ok(done("organization-waits")),
         Applied::RegisterDown => Ok(done("organization-register-down")),
@@ -129,15 +156,15 @@ pub async fn add(OwnForm { own, form }: OwnForm) -> Answer<Response> {
         Applied::LevelTooLow => Ok(Redirect::to(LIST).into_response()),
         Applied::NoMatch { tries_left } => {
             let error = Some(ErrorText::OrganizationNoMatch { tries_left });
-            add_view(&own, typed, (error, AddProblem::None))
+            add_view(own, code, (error, AddProblem::None))
         }
-        Applied::PausedUntil(at) => add_view(&own, typed, (None, AddProblem::PausedUntil(at))),
+        Applied::PausedUntil(at) => add_view(own, code, (None, AddProblem::PausedUntil(at))),
         Applied::NotActive(status) => {
             let told = match status {
                 OrganizationStatus::Dissolved => OrganizationState::Dissolved,
                 OrganizationStatus::Suspended | OrganizationStatus::Active => OrganizationState::Suspended,
             };
-            add_view(&own, typed, (None, AddProblem::NotActive(told)))
+            add_view(own, code, (None, AddProblem::NotActive(told)))
         }
     }
 }

@@ -4,20 +4,20 @@ use super::super::AppState;
 use super::super::cookies;
 use super::super::form::{self, Form};
 use super::super::problem::{Answer, Problem, show};
-use super::super::signin::account_flow;
+use super::super::signin::account_flow_with;
 use super::super::visitor::{Visitor, csrf_holds, csrf_token};
 use crate::base::{PersonId, Timestamp};
-use crate::flow::account;
+use crate::flow::account::{self, kept, kept::KeptForm};
 use crate::flow::interaction::AccountNeed;
 use crate::flow::level::{self, Ways};
 use crate::flow::session::{self, LiveSession};
 use crate::flow::{Services, clients};
 use crate::view::{Frame, Page, ProblemReason};
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::StatusCode;
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
 
 /// Where signing in leads back to, the first that fits: a closed list, never the address as sent (A1).
 const PAGES: &[(&str, AccountNeed)] = &[
@@ -27,6 +27,7 @@ const PAGES: &[(&str, AccountNeed)] = &[
     ("/account/recovery-codes", AccountNeed::Strong),
     ("/account/totp", AccountNeed::Strong),
     ("/account/phone", AccountNeed::Strong),
+    ("/account/email", AccountNeed::Strong),
     ("/account/close", AccountNeed::Strong),
     ("/account/organizations/add", AccountNeed::Strong),
     ("/account/organizations", AccountNeed::Session),
@@ -42,7 +43,11 @@ const PAGES: &[(&str, AccountNeed)] = &[
     ("/account", AccountNeed::Session),
 ];
 
-fn way_back(path: &str) -> (&'static str, AccountNeed) {
+fn way_back(path: &str) -> (&str, AccountNeed) {
+    // A page with an id in its address, where what was typed is kept: the id is one.
+    if path.ends_with("/rename") && kept::fields_of(path).is_some() {
+        return (path, AccountNeed::Session);
+    }
     let fits =
         |page: &&(&str, AccountNeed)| path.strip_prefix(page.0).is_some_and(|r| r.is_empty() || r.starts_with('/'));
     PAGES.iter().find(fits).copied().unwrap_or(("/account", AccountNeed::Session))
@@ -57,6 +62,8 @@ pub struct Own {
     /// The session.
     pub live: LiveSession,
     query: String,
+    /// What was posted here, as far as it may be kept over a sign-in.
+    typed: Option<KeptForm>,
 }
 
 /// A form of such a page, sent from our own page of the same session.
@@ -75,7 +82,7 @@ impl FromRequestParts<AppState> for Own {
         let query = parts.uri.query().unwrap_or_default().to_owned();
         let opened = open(state, &visitor).await.map_err(IntoResponse::into_response)?;
         let live = opened.map_err(|sign_in| *sign_in)?;
-        Ok(Self { state: state.clone(), visitor, live, query })
+        Ok(Self { state: state.clone(), visitor, live, query, typed: None })
     }
 }
 
@@ -98,7 +105,7 @@ async fn open(state: &AppState, visitor: &Visitor) -> Answer<Result<LiveSession,
         Some(_) => AccountNeed::SignIn,
         None => AccountNeed::Session,
     };
-    Ok(Err(Box::new(account_flow(state, visitor, path, need).await?)))
+    Ok(Err(Box::new(account_flow_with(state, visitor, (path, need), None).await?)))
 }
 
 impl FromRequest<AppState> for OwnForm {
@@ -118,22 +125,40 @@ impl FromRequest<AppState> for OwnForm {
             if !csrf_holds(state, secret, form.get("csrf"))? {
                 return Err(Problem::form("form_token"));
             }
-            let live = visitor.session(state).await?.filter(|live| account::pages_open(&state.services, live));
-            Ok((form, live))
+            let live = visitor.session(state).await?;
+            let typed = typed(state, &visitor, live.as_ref(), (&visitor.path, &form)).await?;
+            Ok((form, typed, live.filter(|live| account::pages_open(&state.services, live))))
         };
         match read.await {
-            Ok((form, Some(live))) => Ok(Self { own: Own { state: state.clone(), visitor, live, query }, form }),
+            Ok((form, typed, Some(live))) => {
+                Ok(Self { own: Own { state: state.clone(), visitor, live, query, typed }, form })
+            }
             // A page's script asks for options, and then posts the form, which leads to signing in again.
             Ok(_) if visitor.path.ends_with("/options") => {
                 Err(Problem::new(ProblemReason::NotAllowed, "not_signed_in").into_response())
             }
-            Ok(_) => {
-                let (path, need) = way_back(&visitor.path);
-                Err(account_flow(state, &visitor, path, need).await.unwrap_or_else(IntoResponse::into_response))
+            Ok((_, typed, None)) => {
+                let answer = account_flow_with(state, &visitor, way_back(&visitor.path), typed).await;
+                Err(answer.unwrap_or_else(IntoResponse::into_response))
             }
             Err(problem) => Err(problem.into_response()),
         }
     }
+}
+
+/// The form as far as it may be kept, for the person whose session this is or was.
+async fn typed(
+    state: &AppState,
+    visitor: &Visitor,
+    live: Option<&LiveSession>,
+    (page, form): (&str, &Form),
+) -> Answer<Option<KeptForm>> {
+    if kept::fields_of(page).is_none() {
+        return Ok(None);
+    }
+    let cookie = visitor.cookie(cookies::SESSION).unwrap_or_default();
+    let owner = kept::owner(&state.services, live, cookie).await?;
+    Ok(owner.and_then(|who| kept::keep(who, page, |name| form.get(name))))
 }
 
 impl Own {
@@ -167,6 +192,7 @@ impl Own {
         let mut frame = self.visitor.frame(&self.state);
         frame.csrf = csrf_token(&self.state, self.visitor.cookie(cookies::SESSION).unwrap_or_default())?;
         frame.back = back.map(str::to_owned);
+        frame.keeps_typed = kept::fields_of(&self.visitor.path).is_some();
         frame.idle_seconds = Some(self.state.site.account_idle_seconds);
         frame.notice = self.asked("done").as_deref().and_then(super::done::notice);
         Ok(frame)
@@ -180,13 +206,50 @@ impl Own {
 
     /// A sign-in of now, as strong as the person can, that leads back to this page.
     pub async fn sign_in_again(&self) -> Answer<Response> {
-        account_flow(&self.state, &self.visitor, way_back(&self.visitor.path).0, AccountNeed::Strong).await
+        let need = (way_back(&self.visitor.path).0, AccountNeed::Strong);
+        account_flow_with(&self.state, &self.visitor, need, self.typed.clone()).await
+    }
+
+    /// What was typed on this page before the person had to sign in again: given once.
+    pub async fn kept(&self) -> Answer<Form> {
+        Ok(Form::of(kept::take(self.services(), &self.live, &self.visitor.path).await?))
     }
 
     /// The name of a portal in the page's language.
     pub async fn portal_name(&self, client_id: &str) -> Answer<String> {
         let known = clients::find(self.services(), client_id).await?;
         Ok(known.map_or_else(|| client_id.to_owned(), |k| k.client.display_name(self.visitor.locale.tag()).to_owned()))
+    }
+}
+
+/// `POST /account/keep`: the page's script sends here what was typed before the session ends by itself. Nothing is done
+/// with it but to show it again on its page.
+pub async fn keep(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer<Response> {
+    form::same_site(&headers, &state.site.origin).map_err(|_| Problem::form("form_of_other_site"))?;
+    let form = Form::parse(&body).ok_or(Problem::new(ProblemReason::BadRequest, "form_unreadable"))?;
+    if !csrf_holds(&state, visitor.cookie(cookies::SESSION).unwrap_or_default(), form.get("csrf"))? {
+        return Err(Problem::form("form_token"));
+    }
+    let page = form.get("page");
+    let live = visitor.session(&state).await?;
+    let typed = typed(&state, &visitor, live.as_ref(), (page, &form)).await?;
+    let (path, need) = way_back(page);
+    match (live.filter(|live| account::pages_open(&state.services, live)), typed) {
+        // Another tab kept the session: back to the page as it was.
+        (Some(live), Some(typed)) => {
+            kept::hand_over(&state.services, &live, &typed).await?;
+            Ok(Redirect::to(path).into_response())
+        }
+        (Some(_), None) => Ok(Redirect::to(path).into_response()),
+        (None, typed) => {
+            let need = if need == AccountNeed::Session { AccountNeed::SignIn } else { need };
+            account_flow_with(&state, &visitor, (path, need), typed).await
+        }
     }
 }
 
@@ -201,5 +264,8 @@ mod tests {
         assert_eq!(way_back("/account/sharing/history").0, "/account/sharing/history");
         assert_eq!(way_back("/account/passwords").0, "/account");
         assert_eq!(way_back("//evil.example").0, "/account");
+        assert_eq!(way_back("/account/passkeys/@evil.example/rename").0, "/account/passkeys");
+        let rename = "/account/passkeys/0198c0de-0000-7000-8000-000000000000/rename";
+        assert_eq!(way_back(rename), (rename, AccountNeed::Session));
     }
 }

@@ -4,10 +4,11 @@ use super::super::problem::{Answer, Problem, show};
 use super::super::signin::base64_url;
 use super::own::{Own, OwnForm};
 use super::{stop, ways};
-use crate::base::CredentialId;
+use crate::base::{CredentialId, Timestamp};
 use crate::flow::account::stop::{self as rules, Purpose};
 use crate::flow::account::{self, Change};
 use crate::flow::passkey::Made;
+use crate::identity::{Method, keeper};
 use crate::view::{self, ErrorText, Frame, PasskeyItem, ProblemReason};
 use axum::Json;
 use axum::extract::Path;
@@ -49,12 +50,21 @@ pub async fn items(own: &Own) -> Answer<Vec<PasskeyItem>> {
         .map(|passkey| PasskeyItem {
             id: passkey.id.to_string(),
             name: passkey.name,
-            kept_by: None,
+            kept_by: passkey.aaguid.and_then(keeper::name),
+            this_sign_in: used_now(own, passkey.last_used_at),
             created_at: passkey.created_at,
             last_used_at: passkey.last_used_at,
             settles_at: Some(passkey.settles_at).filter(|at| *at > now),
         })
         .collect())
+}
+
+/// Whether a passkey signed this session in: it is used in the moment before the session is written down.
+fn used_now(own: &Own, last_used: Option<Timestamp>) -> bool {
+    let session = &own.live.session;
+    session.methods.iter().any(|method| matches!(method, Method::Passkey { .. }))
+        && last_used
+            .is_some_and(|at| at <= session.authenticated_at && session.authenticated_at.since(at).as_secs() < 60)
 }
 
 async fn list(own: &Own, frame: Frame) -> Answer<Response> {
@@ -117,7 +127,9 @@ async fn own_passkey(own: &Own, id: &str) -> Answer<account::Passkey> {
 pub async fn rename_page(Path(id): Path<String>, own: Own) -> Answer<Response> {
     let passkey = own_passkey(&own, &id).await?;
     let frame = own.frame(Some(PAGE))?;
-    own.show(&view::RenamePasskey { frame, id, name: passkey.name })
+    let typed: String = own.kept().await?.get("name").chars().take(100).collect();
+    let name = if typed.is_empty() { passkey.name } else { typed };
+    own.show(&view::RenamePasskey { frame, id, name })
 }
 
 pub async fn rename(Path(id): Path<String>, OwnForm { own, form }: OwnForm) -> Answer<Response> {

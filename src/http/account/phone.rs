@@ -4,6 +4,7 @@ use super::super::problem::Answer;
 use super::own::{Own, OwnForm};
 use super::{stop, ways};
 use crate::base::Secret;
+use crate::flow::account;
 use crate::flow::account::phone::{self, Asked, Changed};
 use crate::flow::account::stop::Purpose;
 use crate::flow::outbox::Way;
@@ -17,7 +18,7 @@ const CODE: &str = "/account/phone/code";
 pub async fn page(own: Own) -> Answer<Response> {
     match ways::before(&own, Purpose::Phone).await? {
         Some(first) => Ok(first),
-        None => show(&own, String::new(), None).await,
+        None => show(&own, own.kept().await?.get("phone").chars().take(40).collect(), None).await,
     }
 }
 
@@ -59,7 +60,7 @@ async fn code(own: &Own, error: Option<(&'static str, ErrorText)>) -> Answer<Res
     if let Some((field, text)) = error {
         frame.add_error(field, text);
     }
-    let from = phone::resend_from(own.services(), &own.live).await?;
+    let from = account::resend_from(own.services(), &own.live).await?;
     let page =
         view::ConfirmPhone { frame, phone: phone.national(), until, can_resend: from <= own.now(), resend_from: from };
     own.show(&page)

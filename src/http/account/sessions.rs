@@ -18,6 +18,7 @@ pub async fn page(own: Own) -> Answer<Response> {
         sessions.push(SessionItem {
             id: session.id.to_string(),
             device: session.device,
+            place: session.place,
             first_at: session.created_at,
             last_at: session.last_seen_at,
             services,

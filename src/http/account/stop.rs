@@ -15,6 +15,7 @@ fn page_of(purpose: Purpose, about: Option<OrganizationId>) -> String {
         Purpose::Password => "/account/password",
         Purpose::RecoveryCodes => "/account/recovery-codes",
         Purpose::Phone => "/account/phone",
+        Purpose::Email => "/account/email",
         Purpose::Close => "/account/close",
         Purpose::Organization => "/account/organizations/add",
         Purpose::OrganizationClose => match about {

@@ -12,6 +12,7 @@ use super::AppState;
 use super::cookies::{self, flow_name};
 use super::problem::{Answer, Problem, finish};
 use super::visitor::Visitor;
+use crate::flow::account::kept::KeptForm;
 use crate::flow::authorize::{self, Advance};
 use crate::flow::interaction::{self, AccountNeed};
 use crate::flow::steps::Step;
@@ -59,14 +60,20 @@ async fn begin_account(State(state): State<AppState>, visitor: Visitor) -> Respo
 }
 
 /// Begins a flow that leads to an account page.
-pub async fn account_flow(
+pub async fn account_flow(state: &AppState, visitor: &Visitor, path: &str, needs: AccountNeed) -> Answer<Response> {
+    account_flow_with(state, visitor, (path, needs), None).await
+}
+
+/// The same with what was typed on that page, which its person will find there again.
+pub async fn account_flow_with(
     state: &AppState,
     visitor: &Visitor,
-    path: &'static str,
-    needs: AccountNeed,
+    (path, needs): (&str, AccountNeed),
+    kept_form: Option<KeptForm>,
 ) -> Answer<Response> {
     let target = interaction::Target::Account { path: path.to_owned(), needs };
-    let begun = interaction::begin(&state.services, target);
+    let mut begun = interaction::begin(&state.services, target);
+    begun.interaction.kept_form = kept_form;
     interaction::save(&state.services, &begun.interaction).await?;
     enter(visitor, &begun, &format!("/signin/{}/next", begun.interaction.id))
 }

@@ -80,26 +80,63 @@ pub(super) async fn resend(Posted { state, visitor, mut flow, form, .. }: Posted
 }
 
 pub(super) async fn code(Posted { state, visitor, mut flow, form, .. }: Posted) -> Answer<Response> {
-    let Some(typed) = sign_in::normalize_sent_code(form.get("code")) else {
-        let mut page = code_context(&state, &visitor, &flow).await?;
-        page.frame.add_error("code", ErrorText::CodeFormat);
-        return flow.show(&visitor, &page);
+    let outcome = match sign_in::normalize_sent_code(form.get("code")) {
+        None => Err(ErrorText::CodeFormat),
+        Some(typed) => Ok(sign_in::check_code(&state.services, &mut flow.interaction, &typed).await?),
     };
-    match sign_in::check_code(&state.services, &mut flow.interaction, &typed).await? {
-        Proved::Yes => proved(&state, &visitor, &mut flow).await,
-        Proved::PausedUntil(until) => paused(&state, &visitor, &flow, until, PauseCause::WrongCodes).await,
-        Proved::Disabled => disabled(&state, &visitor, &flow, PauseCause::WrongCodes).await,
-        Proved::Expired => {
-            let mut page = code_context(&state, &visitor, &flow).await?;
-            page.frame.add_error("code", ErrorText::CodeExpired);
-            flow.show(&visitor, &page)
+    let error = match judged(&state, &visitor, &mut flow, (outcome, Asked::Code)).await? {
+        Judged::Over(response) => return Ok(response),
+        Judged::Wrong(error) => error,
+    };
+    let mut page = code_context(&state, &visitor, &flow).await?;
+    page.frame.add_error("code", error);
+    flow.show(&visitor, &page)
+}
+
+/// What a page asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Code,
+    Totp,
+    Recovery,
+    Password,
+}
+
+/// What became of an answer.
+enum Judged {
+    /// The flow goes on, or pauses.
+    Over(Response),
+    /// The page is shown again.
+    Wrong(ErrorText),
+}
+
+/// What follows a proof, whatever it was: the next step, a pause, or what the page says when it asks again.
+async fn judged(
+    state: &AppState,
+    visitor: &Visitor,
+    flow: &mut Flow,
+    (outcome, asked): (Result<Proved, ErrorText>, Asked),
+) -> Answer<Judged> {
+    let cause = if asked == Asked::Password { PauseCause::WrongPasswords } else { PauseCause::WrongCodes };
+    let over = match outcome {
+        Err(error) => return Ok(Judged::Wrong(error)),
+        // A password alone is one factor: a code follows, chosen on the next page.
+        Ok(Proved::Yes) if asked == Asked::Password => after_password(state, visitor, flow).await?,
+        Ok(Proved::Yes) => proved(state, visitor, flow).await?,
+        Ok(Proved::PausedUntil(until)) => paused(state, visitor, flow, until, cause).await?,
+        Ok(Proved::Disabled) => disabled(state, visitor, flow, cause).await?,
+        // Another code can be sent; nothing else runs out but with its flow.
+        Ok(Proved::Expired) if asked == Asked::Code => return Ok(Judged::Wrong(ErrorText::CodeExpired)),
+        Ok(Proved::Expired) => flow.to(""),
+        Ok(Proved::Wrong { tries_left }) => {
+            return Ok(Judged::Wrong(match asked {
+                Asked::Code | Asked::Totp => ErrorText::CodeWrong { tries_left },
+                Asked::Recovery => ErrorText::RecoveryWrong { tries_left },
+                Asked::Password => ErrorText::PasswordWrong { tries_left },
+            }));
         }
-        Proved::Wrong { tries_left } => {
-            let mut page = code_context(&state, &visitor, &flow).await?;
-            page.frame.add_error("code", ErrorText::CodeWrong { tries_left });
-            flow.show(&visitor, &page)
-        }
-    }
+    };
+    Ok(Judged::Over(over))
 }
 
 pub(super) async fn totp_page(At { state, visitor, flow, .. }: At) -> Answer<Response> {
@@ -114,19 +151,16 @@ pub(super) async fn inner_frame(state: &AppState, visitor: &Visitor, flow: &Flow
 }
 
 pub(super) async fn totp(Posted { state, visitor, mut flow, form, .. }: Posted) -> Answer<Response> {
+    let outcome = match sign_in::normalize_sent_code(form.get("code")) {
+        None => Err(ErrorText::CodeFormat),
+        Some(typed) => Ok(sign_in::check_totp(&state.services, &mut flow.interaction, typed.expose()).await?),
+    };
+    let error = match judged(&state, &visitor, &mut flow, (outcome, Asked::Totp)).await? {
+        Judged::Over(response) => return Ok(response),
+        Judged::Wrong(error) => error,
+    };
     let mut frame = inner_frame(&state, &visitor, &flow).await?;
-    match sign_in::normalize_sent_code(form.get("code")) {
-        None => frame.add_error("code", ErrorText::CodeFormat),
-        Some(typed) => match sign_in::check_totp(&state.services, &mut flow.interaction, typed.expose()).await? {
-            Proved::Yes => return proved(&state, &visitor, &mut flow).await,
-            Proved::PausedUntil(until) => {
-                return paused(&state, &visitor, &flow, until, PauseCause::WrongCodes).await;
-            }
-            Proved::Disabled => return disabled(&state, &visitor, &flow, PauseCause::WrongCodes).await,
-            Proved::Expired => return Ok(flow.to("")),
-            Proved::Wrong { tries_left } => frame.add_error("code", ErrorText::CodeWrong { tries_left }),
-        },
-    }
+    frame.add_error("code", error);
     flow.show(&visitor, &view::EnterTotp { frame, flow: flow.id() })
 }
 
@@ -139,19 +173,16 @@ pub(super) async fn recovery_page(At { state, visitor, flow, .. }: At) -> Answer
 }
 
 pub(super) async fn recovery(Posted { state, visitor, mut flow, form, .. }: Posted) -> Answer<Response> {
+    let outcome = match sign_in::normalize_recovery_code(form.get("code")) {
+        None => Err(ErrorText::RecoveryFormat),
+        Some(typed) => Ok(sign_in::check_recovery_code(&state.services, &mut flow.interaction, &typed).await?),
+    };
+    let error = match judged(&state, &visitor, &mut flow, (outcome, Asked::Recovery)).await? {
+        Judged::Over(response) => return Ok(response),
+        Judged::Wrong(error) => error,
+    };
     let mut frame = inner_frame(&state, &visitor, &flow).await?;
-    match sign_in::normalize_recovery_code(form.get("code")) {
-        None => frame.add_error("code", ErrorText::RecoveryFormat),
-        Some(typed) => match sign_in::check_recovery_code(&state.services, &mut flow.interaction, &typed).await? {
-            Proved::Yes => return proved(&state, &visitor, &mut flow).await,
-            Proved::PausedUntil(until) => {
-                return paused(&state, &visitor, &flow, until, PauseCause::WrongCodes).await;
-            }
-            Proved::Disabled => return disabled(&state, &visitor, &flow, PauseCause::WrongCodes).await,
-            Proved::Expired => return Ok(flow.to("")),
-            Proved::Wrong { tries_left } => frame.add_error("code", ErrorText::RecoveryWrong { tries_left }),
-        },
-    }
+    frame.add_error("code", error);
     flow.show(&visitor, &view::EnterRecoveryCode { frame, flow: flow.id() })
 }
 
@@ -164,18 +195,14 @@ pub(super) async fn password_page(At { state, visitor, flow, .. }: At) -> Answer
 }
 
 pub(super) async fn password(Posted { state, visitor, mut flow, form, .. }: Posted) -> Answer<Response> {
-    let mut frame = inner_frame(&state, &visitor, &flow).await?;
     let typed = Secret::from(form.get("password"));
-    match sign_in::check_password(&state.services, &mut flow.interaction, &typed).await? {
-        // A password alone is one factor: a code follows, chosen on the next page.
-        Proved::Yes => return after_password(&state, &visitor, &mut flow).await,
-        Proved::PausedUntil(until) => {
-            return paused(&state, &visitor, &flow, until, PauseCause::WrongPasswords).await;
-        }
-        Proved::Disabled => return disabled(&state, &visitor, &flow, PauseCause::WrongPasswords).await,
-        Proved::Expired => return Ok(flow.to("")),
-        Proved::Wrong { tries_left } => frame.add_error("password", ErrorText::PasswordWrong { tries_left }),
-    }
+    let outcome = Ok(sign_in::check_password(&state.services, &mut flow.interaction, &typed).await?);
+    let error = match judged(&state, &visitor, &mut flow, (outcome, Asked::Password)).await? {
+        Judged::Over(response) => return Ok(response),
+        Judged::Wrong(error) => error,
+    };
+    let mut frame = inner_frame(&state, &visitor, &flow).await?;
+    frame.add_error("password", error);
     flow.show(&visitor, &view::EnterPassword { frame, flow: flow.id() })
 }
 
@@ -209,7 +236,7 @@ pub async fn proved_to(state: &AppState, visitor: &Visitor, flow: &mut Flow, to:
     let current = visitor.session(state).await?;
     let cookie = visitor.cookie(cookies::KNOWN);
     let known = flow.interaction.person.is_some_and(|person| known_browser::knows(&state.services, cookie, person));
-    let browser = session::InBrowser { device: &visitor.device, known };
+    let browser = session::InBrowser { device: &visitor.device, network: &visitor.network, known };
     let made = session::establish(&state.services, &mut flow.interaction, current.as_ref(), browser).await?;
     let mut jar = CookieJar::new().add(cookies::build(cookies::SESSION, made.cookie, None));
     if let Some(person) = flow.interaction.person

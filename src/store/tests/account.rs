@@ -1,13 +1,17 @@
 //! The account area's rows, on both engines.
 
+use crate::audit::{AccountEvent, Entry, Event, Word};
 use crate::base::{AuditId, RowId, SystemEntropy};
 use crate::identity::PersonStatus;
 use crate::store::incident_report::{IncidentReport, ReportAction};
 use crate::store::person_setting::NoticeChannel;
 use crate::store::phone_change::{PhoneChange, PhoneChangeOutcome};
-use crate::store::testing::{at, commit, digest, given_person, on_both, passkey as make_passkey, race, session};
+use crate::store::testing::{
+    at, commit, digest, given_client, given_person, given_session, on_both, passkey as make_passkey, race, session,
+};
 use crate::store::{
-    Inserted, incident_report, notice_code, passkey, person, person_setting, phone_change, recovery_code,
+    Inserted, audit, contact, incident_report, notice_code, passkey, person, person_setting, phone_change,
+    recovery_code, session as session_rows, session_client,
 };
 
 fn change(owner: crate::base::PersonId) -> PhoneChange {
@@ -154,6 +158,82 @@ async fn reports_settings_and_code_sets_are_read_back() {
         assert_eq!(recovery_code::remaining(&db, owner).await.unwrap(), 0);
         assert!(commit!(db, |tx| person::update_language(tx, owner, "en", at(9))));
         assert_eq!(person::get(&db, owner).await.unwrap().language, "en");
+    })
+    .await;
+}
+
+/// C28: what an officer looked at is in the trail of the person, on both engines, and of nobody else.
+#[tokio::test]
+async fn c28_an_officers_look_is_found_by_its_person() {
+    on_both(|db| async move {
+        let (owner, other) = (given_person(&db, "An").await.id, given_person(&db, "other").await.id);
+        for (seconds, full_number) in [(1, false), (2, true)] {
+            let look = AccountEvent::Viewed { reason: Word::new("help_line"), full_number };
+            let entry = Entry::new(AuditId::new(at(seconds), &SystemEntropy), at(seconds), look).person(owner);
+            commit!(db, |tx| audit::append(tx, &entry));
+        }
+        let found = audit::list_for_person(&db, owner, None, 10).await.unwrap();
+        let looks: Vec<_> = found
+            .iter()
+            .filter_map(|entry| match &entry.event {
+                Event::Account(AccountEvent::Viewed { reason, full_number }) => {
+                    Some((entry.at, reason.as_str().to_owned(), *full_number))
+                }
+                _ => None,
+            })
+            .collect();
+        assert_eq!(looks, [(at(2), "help_line".to_owned(), true), (at(1), "help_line".to_owned(), false)]);
+        assert!(audit::list_for_person(&db, other, None, 10).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+/// C21: the portals of all sessions, the one used last first, and which of them are open.
+#[tokio::test]
+async fn c21_the_portals_a_person_used_are_those_of_all_sessions() {
+    on_both(|db| async move {
+        let (owner, other) = (given_person(&db, "An").await.id, given_person(&db, "other").await.id);
+        for id in ["a", "b", "c"] {
+            given_client(&db, id).await;
+        }
+        let (old, new) = (given_session(&db, owner, "old").await.id, given_session(&db, owner, "new").await.id);
+        let foreign = given_session(&db, other, "foreign").await.id;
+        for (session, client, seconds) in [(old, "a", 1), (old, "b", 2), (new, "a", 3), (foreign, "c", 4)] {
+            let sid = uuid::Uuid::from_u128(u128::try_from(seconds).unwrap());
+            commit!(db, |tx| session_client::upsert(tx, session, client, sid, at(seconds)));
+        }
+        commit!(db, |tx| session_rows::end(tx, old, "by_person", at(5)));
+        let used = session_client::list_used(&db, owner, at(6)).await.unwrap();
+        let seen: Vec<_> = used.iter().map(|one| (one.client_id.as_str(), one.last_at, one.open)).collect();
+        assert_eq!(seen, [("a", at(3), 1), ("b", at(2), 0)]);
+    })
+    .await;
+}
+
+/// C23: of several changes of an address the first one's end is found.
+#[tokio::test]
+async fn c23_the_address_before_a_change_is_the_one_that_ended_first() {
+    on_both(|db| async move {
+        let owner = given_person(&db, "An").await.id;
+        for (name, begun, ended) in [("old", 0, Some(100)), ("thief", 100, Some(150)), ("thief2", 150, None)] {
+            let row = contact::Contact {
+                id: crate::base::ContactId::new(at(begun), &SystemEntropy),
+                person_id: owner,
+                kind: contact::ContactKind::Email,
+                value_sealed: name.as_bytes().to_vec(),
+                value_index: digest(name),
+                verified_at: Some(at(begun)),
+                ended_at: ended.map(at),
+                created_at: at(begun),
+            };
+            commit!(db, |tx| contact::insert(tx, &row));
+        }
+        let kind = contact::ContactKind::Email;
+        let before = contact::first_ended_since(&db, (owner, kind), at(90)).await.unwrap().unwrap();
+        assert_eq!(before.value_sealed, b"old");
+        assert!(contact::first_ended_since(&db, (owner, kind), at(151)).await.unwrap().is_none());
+        let phone = contact::ContactKind::Phone;
+        assert!(contact::first_ended_since(&db, (owner, phone), at(0)).await.unwrap().is_none());
     })
     .await;
 }

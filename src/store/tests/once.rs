@@ -162,6 +162,7 @@ async fn d3_a_session_is_rotated_by_one() {
                     authenticated_at: at(1),
                     idle_expires_at: at(100),
                     expires_at: at(1_000),
+                    place: None,
                 };
                 commit!(db, |tx| session::rotate(tx, made.id, &to, at(1)))
             }

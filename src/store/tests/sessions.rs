@@ -124,6 +124,7 @@ fn rotation(from: &str, to: &str) -> Rotation {
         authenticated_at: at(50),
         idle_expires_at: at(3_650),
         expires_at: at(86_450),
+        place: Some("Huế".to_owned()),
     }
 }
 
