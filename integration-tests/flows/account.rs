@@ -658,7 +658,7 @@ async fn c34_frozen_nobody_signs_in_and_tokens_end() {
     there.open("/account").await.asks_who();
     assert!(!portal.is_active(&house, &tokens["access_token"]).await);
     assert_eq!(portal.refresh(&house, &tokens["refresh_token"], None).await.0, 400);
-    assert!(house.texts_to(HOA.phone).await.last().unwrap().contains("frozen"));
+    assert!(house.texts_to(HOA.phone).await.iter().any(|text| text.contains("frozen")));
     // A code by text message proves who it is, and is not enough to open.
     let mut weak = house.browser();
     let page = portal.ask(&mut weak, &[]).await;
@@ -1039,5 +1039,6 @@ async fn c23_removing_the_address_is_as_risky_and_can_be_taken_back() {
     let page = past_stop(&mut browser, "/account/email").await;
     browser.submit(&page, "/account/email/remove", &[]).await.is(200).has("Email address removed.");
     assert_eq!(email_of(&house, who).await, None);
-    assert!(house.texts_to(HOME).await.last().unwrap().contains("changed at"), "the address hears of its end");
+    let told = house.texts_to(HOME).await;
+    assert!(told.iter().any(|text| text.contains("changed at")), "the address hears of its end: {told:?}");
 }

@@ -1,7 +1,7 @@
 //! Codes in notices: with the personal number they stop things without signing in.
 
 use crate::base::{Digest, PersonId, RowId, Timestamp};
-use crate::db::{Error, Tx};
+use crate::db::{Error, Source, Tx};
 
 /// Adds a code, given as its keyed digest.
 ///
@@ -41,4 +41,18 @@ pub async fn consume(tx: &mut Tx, person: PersonId, code_index: &Digest, now: Ti
         .execute()
         .await?;
     Ok(rows == 1)
+}
+
+/// When the notice of a code was written, used or not.
+///
+/// # Errors
+/// What the store said.
+pub async fn created_at(source: impl Source<'_>, person: PersonId, code: &Digest) -> Result<Option<Timestamp>, Error> {
+    let row: Option<(Timestamp,)> = source
+        .query("SELECT created_at FROM notice_code WHERE person_id = $1 AND code_index = $2")
+        .bind(person)
+        .bind(code)
+        .optional()
+        .await?;
+    Ok(row.map(|(at,)| at))
 }

@@ -7,7 +7,6 @@ use super::super::{Outcome, Services, audit, level, passkey, person};
 use super::contact_code::{self, Judged, Kind, Sending};
 use super::may_bind;
 use super::phone::Asked;
-use super::report::NOTICE_CODE_LIFETIME;
 use super::stop::{self, Purpose};
 use crate::audit::{CredentialEvent, Word};
 use crate::base::{ContactId, PersonId, Secret, Timestamp};
@@ -164,9 +163,8 @@ async fn add(services: &Services, tx: &mut Tx, who: PersonId, email: &EmailAddre
     audit::append(tx, audit::entry(services, event).person(who)).await
 }
 
-/// Takes back a change as old as the code of its notice may be: the address of before is in use again.
-pub(super) async fn take_back_in(services: &Services, tx: &mut Tx, who: PersonId) -> Outcome<()> {
-    let since = services.clock.now().minus(NOTICE_CODE_LIFETIME);
+/// Takes back what was changed with that notice and after it: the address of before is in use again.
+pub(super) async fn take_back_in(services: &Services, tx: &mut Tx, who: PersonId, since: Timestamp) -> Outcome<()> {
     // Of several changes the first one counts: the address ended then is the one of before.
     let Some(before) = store::contact::first_ended_since(&mut *tx, (who, ContactKind::Email), since).await? else {
         // Nothing was there before: what was added since goes.
@@ -177,7 +175,7 @@ pub(super) async fn take_back_in(services: &Services, tx: &mut Tx, who: PersonId
         return Ok(());
     };
     if before.created_at >= since {
-        // An address of those days is no address of before either.
+        // An address that came after the notice is no address of before either.
         return end_all(services, tx, who).await;
     }
     let email = person::open_email(services, &before)?;

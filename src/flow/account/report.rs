@@ -14,7 +14,7 @@ pub use crate::store::incident_report::ReportAction;
 use std::time::Duration;
 
 /// How long the code of a notice is good: a message may be read days later.
-pub(super) const NOTICE_CODE_LIFETIME: Duration = Duration::from_hours(24 * 7);
+const NOTICE_CODE_LIFETIME: Duration = Duration::from_hours(24 * 7);
 
 fn code_index(services: &Services, who: PersonId, code: &str) -> Outcome<Digest> {
     services.sealer.keyed_digest("notice_code", &[who.0.as_bytes(), code.as_bytes()]).map_err(Fault::internal)
@@ -87,6 +87,7 @@ pub async fn signed_out(
     let owner = who.unwrap_or(PersonId(uuid::Uuid::nil()));
     let code = code_index(services, owner, code.as_str())?;
     let mut tx = services.db.begin().await?;
+    let written_at = store::notice_code::created_at(&mut tx, owner, &code).await?;
     if !store::notice_code::consume(&mut tx, owner, &code, services.clock.now()).await? {
         return Ok(SignedOut::Wrong);
     }
@@ -95,10 +96,10 @@ pub async fn signed_out(
         phone::cancel_in(services, &mut tx, owner).await?;
         session::end_all_in(services, &mut tx, (owner, None), "reported").await?;
     }
-    if action != ReportAction::Report {
+    if let Some(since) = written_at.filter(|_| action != ReportAction::Report) {
         // Whoever moved the notices elsewhere does not keep them.
         store::person::hold(&mut tx, owner).await?;
-        email::take_back_in(services, &mut tx, owner).await?;
+        email::take_back_in(services, &mut tx, owner, since).await?;
     }
     let number = write(services, &mut tx, (owner, action), None).await?;
     tx.commit().await?;
