@@ -56,7 +56,7 @@ async fn a6_a9_before_the_address_is_proved_nobody_is_sent_anywhere() {
         (("client_id", ""), "Unknown service portal"),
         (("client_id", "evil"), "Unknown service portal"),
         (("response_mode", "evil"), "request has an error"),
-        (("response_mode", "fragment"), "request has an error"),
+        (("response_mode", "web_message"), "request has an error"),
         (("response_mode", "query.jwt"), "request has an error"),
         (("response_mode", "form_post.jwt"), "request has an error"),
     ] {

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 const SPA: &str = "https://spa.example";
 /// The endpoints that apps in browsers call, and how.
-const SHARED: [(&str, &str); 3] = [("/token", "POST"), ("/userinfo", "GET, POST"), ("/revoke", "POST")];
+const SHARED: [(&str, &str); 4] =
+    [("/token", "POST"), ("/userinfo", "GET, POST"), ("/revoke", "POST"), ("/par", "POST")];
 const DOCUMENTS: [&str; 2] = ["/.well-known/openid-configuration", "/jwks"];
 
 /// A single-page app, beside a portal that has a secret.
@@ -130,7 +131,7 @@ async fn preflights_say_what_each_endpoint_takes_and_no_more() {
         readable(&page, SPA);
         varies(&page);
         assert_eq!(header(&page, "access-control-allow-methods"), methods, "{path}");
-        assert_eq!(header(&page, "access-control-allow-headers"), "Authorization, Content-Type", "{path}");
+        assert_eq!(header(&page, "access-control-allow-headers"), "Authorization, Content-Type, DPoP", "{path}");
         assert!(header(&page, "access-control-max-age").parse::<u32>().unwrap() <= 600, "{path}");
     }
     // Not a preflight: nothing is asked.
