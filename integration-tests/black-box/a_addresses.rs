@@ -269,7 +269,7 @@ async fn a10_unknown_response_modes_are_refused_on_our_own_page(site: &Site) {
             assert_own_page(&page, mode);
         }
     }
-    for mode in ["query", "form_post"] {
+    for mode in ["query", "fragment", "form_post", "query.jwt", "fragment.jwt", "form_post.jwt", "jwt"] {
         let elsewhere = party.ask("openid").with("response_mode", mode).with("redirect_uri", "https://evil.example/cb");
         for ask in [elsewhere.clone(), elsewhere.with("prompt", "none")] {
             for page in both_ways(&browser, &ask).await {
