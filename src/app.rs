@@ -6,10 +6,12 @@ use crate::config::{CodeSender, Config, EmailSender, LogFormat, Register, Regist
 use crate::crypto::{DpopNonces, HashLimits, KeyEncryptionKey, Passkeys, PasswordHasher, Sealer};
 use crate::db::{Db, Pools};
 use crate::flow::Services;
+use crate::flow::client_keys::KeySets;
 use crate::flow::clients::Clients;
 use crate::flow::delivery::{Senders, TestInbox};
 use crate::flow::keys::{self, Keys, Making};
 use crate::flow::outbox::Notice;
+use crate::flow::software_statement;
 use crate::http::{AppParts, AppState, DemoSite, Site};
 use crate::identity::{AcrDefinition, AcrTable, AuthenticationLevel, IdentityLevel, Places, Requirement};
 use crate::notify::{
@@ -141,7 +143,7 @@ pub async fn build(
     let connecting = cache.clone();
     tokio::spawn(async move { drop(connecting.ping().await) });
     let sealer = Sealer::new(kek);
-    let demo = config.provider.environment == crate::config::Environment::Demo;
+    let demo = config.provider.is_made_up();
     let making = Making { now: clock.now(), entropy: &*entropy, demo, force: false };
     keys::rotate(&db, &sealer, &keys::policy(&config), making).await.map_err(because("signing keys cannot be made"))?;
     let ring = keys::read(&db, &sealer).await.map_err(|error| {
@@ -166,6 +168,10 @@ pub async fn build(
     };
     let acr = acr_table(&config)?;
     let places = places(&config)?;
+    let statement_issuers = match &config.registration.software_statement_issuers {
+        Some(path) => software_statement::read_issuers(path).map_err(because("[registration]"))?,
+        None => Vec::new(),
+    };
     Ok(Arc::new(Services {
         keys: Keys::new(ring, clock.now()),
         passwords: PasswordHasher::new(limits),
@@ -178,6 +184,9 @@ pub async fn build(
         cache,
         sealer,
         passkeys,
+        outbound: outbound(&config)?,
+        key_sets: KeySets::default(),
+        statement_issuers,
         population,
         organizations,
         places,
@@ -193,6 +202,15 @@ fn places(config: &Config) -> Result<Places, StartError> {
     };
     let text = std::fs::read_to_string(path).map_err(because("session.places_file cannot be read"))?;
     Places::parse(&text).map_err(|error| StartError::new(format!("session.places_file: {error}")))
+}
+
+/// The client for addresses that portals registered.
+pub fn outbound(config: &Config) -> Result<OutboundClient, StartError> {
+    let settings = &config.backchannel;
+    let trusted = settings.trusted_ca.as_deref().map(std::fs::read).transpose();
+    let trusted = trusted.map_err(because("[backchannel] trusted_ca cannot be read"))?;
+    let policy = OutboundPolicy { allow_loopback: settings.allow_loopback };
+    OutboundClient::trusting(policy, trusted.as_deref()).map_err(because("the outbound client"))
 }
 
 fn acr_table(config: &Config) -> Result<AcrTable, StartError> {
@@ -301,12 +319,11 @@ pub fn senders(services: &Services) -> Result<Senders, StartError> {
         EmailSender::TestInbox => Some(inbox()),
         EmailSender::Smtp => Some(Arc::new(smtp(config)?)),
     };
-    let policy = OutboundPolicy { allow_loopback: config.backchannel.allow_loopback };
     Ok(Senders {
         sms: gateway(config.sms.sender, config.sms.http_url.clone(), config.sms.token_file.as_ref())?,
         voice: gateway(config.voice.sender, config.voice.http_url.clone(), config.voice.token_file.as_ref())?,
         email,
-        backchannel: BackchannelLogout::new(OutboundClient::new(policy).map_err(because("the outbound client"))?),
+        backchannel: BackchannelLogout::new(services.outbound.clone()),
         wording,
     })
 }

@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod keys;
 mod output;
+mod registration_token;
 mod serve;
 
 use crate::app;
@@ -66,6 +67,9 @@ enum Command {
     /// Portals (OAuth clients), by RFC 7591 metadata.
     #[command(after_help = client::HELP)]
     Client(client::ClientArguments),
+    /// Who may register portals over the wire: initial access tokens (RFC 7591).
+    #[command(name = "registration-token", after_help = registration_token::HELP)]
+    RegistrationToken(registration_token::RegistrationTokenArguments),
     /// Check this installation and say how to fix what is wrong.
     #[command(after_help = doctor::HELP)]
     Doctor(ConfigArgument),
@@ -119,6 +123,7 @@ pub fn run() -> ExitCode {
             Command::Migrate(argument) => serve::migrate(argument, json).await.map(stopped),
             Command::Keys(arguments) => keys::run(arguments, json).await.map(stopped),
             Command::Client(arguments) => client::run(arguments, json).await,
+            Command::RegistrationToken(arguments) => registration_token::run(arguments, json).await.map(stopped),
             Command::Doctor(argument) => doctor::run(argument, json).await,
             Command::Config(arguments) => configuration::run(arguments, json),
             Command::RegisterSim(arguments) => crate::registers::simulator::run(arguments, json)

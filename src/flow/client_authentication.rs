@@ -2,15 +2,21 @@
 
 use super::caller::Caller;
 use super::clients::{self, KnownClient};
-use super::{Outcome, Services};
-use crate::base::sha256;
-use crate::crypto::{self, SigningAlgorithm};
+use super::{Fault, Outcome, Services, client_keys};
+use crate::base::{Secret, sha256};
+use crate::crypto::{SealError, Sealer, SigningAlgorithm};
 use crate::protocol::client_authentication::{Presented, Proof, failed};
 use crate::protocol::{Error, Parameters};
 use crate::store;
 use crate::store::spent::SpentKind;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// A secret as it is kept where a MAC is keyed with it: a digest would not do.
+pub fn seal_secret(sealer: &Sealer, client_id: &str, secret: &Secret) -> Outcome<Vec<u8>> {
+    let sealed: Result<_, SealError> = sealer.seal("client.secret", client_id.as_bytes(), secret.expose().as_bytes());
+    sealed.map_err(Fault::internal)
+}
 
 /// The authenticated client, or the one error that every failure gives.
 pub async fn authenticate(
@@ -38,8 +44,7 @@ pub async fn authenticate(
         Proof::Mac { .. } => return Ok(Err(failed("assertion_mac"))),
     };
     let allowed: Vec<SigningAlgorithm> = header.algorithm.as_str().parse().into_iter().collect();
-    let keys = known.client.metadata.jwks.clone().unwrap_or_default();
-    if crypto::verify_with_jwks(compact, &keys, &allowed).is_err() {
+    if client_keys::verify(services, &known.client, compact, &allowed).await?.is_err() {
         return Ok(Err(failed("assertion_signature")));
     }
     // Remembered for as long as the assertion could pass again, leeway included (F2, F3).

@@ -13,6 +13,7 @@ mod oidc;
 mod operations;
 mod problem;
 mod public;
+mod registration;
 mod signin;
 mod signout;
 mod visitor;
@@ -105,6 +106,7 @@ pub fn router(state: AppState) -> Router {
     let body_bytes = state.site.body_bytes;
     let pages = Router::new()
         .merge(oidc::router())
+        .merge(registration::router(&state))
         .merge(signin::router())
         .merge(create::router())
         .merge(account::router(&state))

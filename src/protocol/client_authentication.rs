@@ -173,7 +173,7 @@ impl Presented {
         match self {
             Self::Public { .. } => Ok(Proof::Complete),
             Self::Basic { secret, .. } | Self::Post { secret, .. } => {
-                if client.has_secret(secret) {
+                if client.has_secret(secret, now) {
                     Ok(Proof::Complete)
                 } else {
                     Err(failed("wrong_secret"))

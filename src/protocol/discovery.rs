@@ -5,7 +5,7 @@ use super::authorize::{Prompt, ResponseMode};
 use super::client::{AuthenticationMethod, GrantType};
 use super::representation;
 use super::scope::{self, ClaimName};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Paths below the issuer.
 pub mod path {
@@ -27,6 +27,10 @@ pub mod path {
     pub const REVOKE: &str = "/revoke";
     /// End-session endpoint (OpenID Connect RP-Initiated Logout 1.0).
     pub const LOGOUT: &str = "/logout";
+    /// Client registration (RFC 7591); a registered client is below it (RFC 7592).
+    pub const REGISTER: &str = "/register";
+    /// RFC 8414 3.
+    pub const OAUTH_METADATA: &str = "/.well-known/oauth-authorization-server";
 }
 
 /// The issuer and what lies below it. Comes from configuration only, never from a request (J1, J2).
@@ -65,6 +69,10 @@ pub struct Capabilities {
     pub ui_locales: Vec<String>,
     /// A register of organizations is connected, so that people can act for them.
     pub representation: bool,
+    /// Clients can register themselves.
+    pub registration: bool,
+    /// Where the same endpoints ask clients for a certificate: an origin.
+    pub mtls_origin: Option<String>,
 }
 
 impl Capabilities {
@@ -142,12 +150,35 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "backchannel_logout_supported": true,
         "backchannel_logout_session_supported": true,
     });
-    if let (true, Some(members)) = (capabilities.representation, document.as_object_mut()) {
+    let Some(members) = document.as_object_mut() else { return document };
+    if capabilities.representation {
         // RFC 9396 10.
         members.insert("authorization_details_types_supported".to_owned(), json!([representation::TYPE]));
     }
+    if capabilities.registration {
+        members.insert("registration_endpoint".to_owned(), endpoints.url(path::REGISTER).into());
+    }
+    if let Some(origin) = &capabilities.mtls_origin {
+        // RFC 8705 5: every endpoint that clients call, at the listener that asks for their certificate.
+        let there = Endpoints::new(origin.as_str());
+        let aliases: Map<String, Value> = ALIASED
+            .iter()
+            .filter(|(name, _)| members.contains_key(*name))
+            .map(|(name, path)| ((*name).to_owned(), there.url(path).into()))
+            .collect();
+        members.insert("mtls_endpoint_aliases".to_owned(), Value::Object(aliases));
+    }
     document
 }
+
+/// The endpoints at which a client may show a certificate.
+const ALIASED: &[(&str, &str)] = &[
+    ("token_endpoint", path::TOKEN),
+    ("userinfo_endpoint", path::USERINFO),
+    ("introspection_endpoint", path::INTROSPECT),
+    ("revocation_endpoint", path::REVOKE),
+    ("registration_endpoint", path::REGISTER),
+];
 
 #[cfg(test)]
 pub(crate) mod tests {
@@ -160,7 +191,23 @@ pub(crate) mod tests {
             signing_algorithms: SigningAlgorithm::ALL.to_vec(),
             ui_locales: vec!["vi".into(), "en".into()],
             representation: true,
+            registration: false,
+            mtls_origin: None,
         }
+    }
+
+    #[test]
+    fn registration_and_mutual_tls_are_announced_only_where_they_are() {
+        let there = Capabilities {
+            registration: true,
+            mtls_origin: Some("https://mtls.example:8444".into()),
+            ..capabilities()
+        };
+        let document = super::document(&Endpoints::new("https://id.example"), &there);
+        assert_eq!(document["registration_endpoint"], "https://id.example/register");
+        assert_eq!(document["mtls_endpoint_aliases"]["token_endpoint"], "https://mtls.example:8444/token");
+        let without = super::document(&Endpoints::new("https://id.example"), &capabilities());
+        assert!(without.get("registration_endpoint").is_none() && without.get("mtls_endpoint_aliases").is_none());
     }
 
     #[test]
