@@ -7,7 +7,7 @@ use super::software_statement::StatementIssuer;
 use crate::base::{Clock, Entropy};
 use crate::cache::Cache;
 use crate::config::Config;
-use crate::crypto::{DpopNonces, Passkeys, PasswordHasher, Sealer};
+use crate::crypto::{ClientAuthorities, DpopNonces, Passkeys, PasswordHasher, Sealer};
 use crate::db::Db;
 use crate::identity::{AcrTable, Places};
 use crate::notify::OutboundClient;
@@ -42,6 +42,8 @@ pub struct Services {
     pub outbound: OutboundClient,
     /// Key sets of clients, as fetched.
     pub key_sets: KeySets,
+    /// Who vouches for the certificates of clients (`tls_client_auth`).
+    pub client_authorities: Option<ClientAuthorities>,
     /// Whose software statements are trusted.
     pub statement_issuers: Vec<StatementIssuer>,
     /// The population register.

@@ -180,6 +180,12 @@ const ALIASED: &[(&str, &str)] = &[
     ("registration_endpoint", path::REGISTER),
 ];
 
+/// Whether clients may call this path at the origin that asks for their certificate. Pages stay at the issuer's.
+pub fn is_aliased(path: &str) -> bool {
+    let below = |of: &str| path.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    ALIASED.iter().any(|(_, of)| below(of))
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
