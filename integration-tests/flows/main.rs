@@ -21,6 +21,8 @@ mod enumeration;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod certificates;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod lifetimes;
@@ -38,6 +40,8 @@ mod pushed;
 mod recognised;
 #[cfg(test)]
 mod refresh;
+#[cfg(test)]
+mod registration;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 mod client;
 mod configuration;
+mod conformance;
 mod demo;
 mod doctor;
 mod keys;
@@ -53,6 +54,9 @@ enum Command {
     /// Run everything on this machine: provider, register simulator, two sample portals, test people.
     #[command(after_help = demo::HELP)]
     Demo(demo::DemoArguments),
+    /// Run the provider as the suites of the OpenID Foundation test it: one made-up person, self-signed certificate.
+    #[command(after_help = conformance::HELP)]
+    Conformance(conformance::ConformanceArguments),
     /// Run the provider with a configuration of your own.
     #[command(after_help = serve::HELP)]
     Serve(ConfigArgument),
@@ -119,6 +123,7 @@ pub fn run() -> ExitCode {
         let stopped = |()| ExitCode::SUCCESS;
         match cli.command {
             Command::Demo(arguments) => demo::run(arguments, json).await.map(stopped),
+            Command::Conformance(arguments) => conformance::run(arguments, json).await.map(stopped),
             Command::Serve(argument) => serve::run(argument, json).await.map(stopped),
             Command::Migrate(argument) => serve::migrate(argument, json).await.map(stopped),
             Command::Keys(arguments) => keys::run(arguments, json).await.map(stopped),

@@ -165,6 +165,12 @@ fn register(section: &str, register: &Register, found: &mut Found) {
 }
 
 fn tls(config: &Config, found: &mut Found) {
+    let code = config.sign_in.fixed_code.as_deref();
+    found.unless(
+        code.is_none_or(|code| code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit())),
+        "sign_in.fixed_code",
+        "a code has six digits",
+    );
     let tls = &config.tls;
     found.unless(
         tls.certificate.is_some() == tls.key.is_some(),

@@ -40,6 +40,9 @@ pub fn production_problems(config: &Config) -> Vec<Problem> {
     if !registration.require_pkce {
         add("registration.require_pkce", "codes could be used by whoever steals them (RFC 9700 2.1.1)", "set true");
     }
+    if config.sign_in.fixed_code.is_some() {
+        add("sign_in.fixed_code", "everybody would know everybody's code", "set \"\"");
+    }
     if config.backchannel.trusted_ca.is_some() {
         add("backchannel.trusted_ca", "calls to portals would trust a test authority", "set \"\"");
     }

@@ -82,6 +82,17 @@ pub async fn verify(
     Ok(crypto::verify_with_jwks(jwt, &*at(services, url, true).await, allowed))
 }
 
+/// Whether a key set of the client fits; one behind an address is fetched again when it does not.
+pub async fn any(services: &Services, client: &Client, fits: impl Fn(&Value) -> bool) -> bool {
+    if fits(&*of(services, client).await) {
+        return true;
+    }
+    match (&client.metadata.jwks, &client.metadata.jwks_uri) {
+        (None, Some(url)) => fits(&*at(services, url, true).await),
+        _ => false,
+    }
+}
+
 /// The set at an address. `anew`: what is kept was not enough. One fetch for all who wait.
 async fn at(services: &Services, url: &str, anew: bool) -> Arc<Value> {
     let slot = services.key_sets.kept.get_with(url.to_owned(), async { Arc::default() }).await;

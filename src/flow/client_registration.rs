@@ -1,10 +1,10 @@
 //! Adding, showing and switching clients, by RFC 7591 metadata.
 
-use super::{Fault, Outcome, audit, client_authentication};
+use super::{Fault, Outcome, audit};
 use crate::audit::{AdministrationEvent, Word};
 use crate::base::{AgreementId, Entropy, Secret, Timestamp, random_token};
 use crate::db::{Db, Tx};
-use crate::crypto::Sealer;
+use crate::crypto::{self, Sealer};
 use crate::protocol::client::{AuthenticationMethod, BasisKind, Bilingual, Sharing, check_client_id};
 use crate::protocol::{ClientMetadata, Error, ErrorCode, RegistrationPolicy, ScopeSet};
 use crate::store;
@@ -66,7 +66,7 @@ impl Registering<'_> {
         let sealed = match (keyed, self.sealer) {
             (false, _) => None,
             (true, Some(sealer)) => {
-                Some(client_authentication::seal_secret(sealer, client_id, &text)?)
+                Some(crypto::seal_client_secret(sealer, client_id, &text).map_err(Fault::internal)?)
             }
             (true, None) => return Err(Fault::Internal("nothing to seal the secret with".to_owned())),
         };

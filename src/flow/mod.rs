@@ -12,6 +12,7 @@ pub mod client_keys;
 pub mod client_logo;
 pub mod client_registration;
 pub mod clients;
+pub mod conformance;
 pub mod create_account;
 pub mod delivery;
 pub mod demo;

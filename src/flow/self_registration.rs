@@ -3,6 +3,7 @@
 
 use super::client_registration::{self, Registering};
 use super::documents::{self, DocumentLimits};
+use super::metadata::capabilities;
 use super::{Outcome, Services, audit, client_logo, clients, software_statement, throttle};
 use crate::audit::{AdministrationEvent, Word};
 use crate::base::{Digest, Secret, Timestamp, random_token};
@@ -200,6 +201,11 @@ async fn judge(
         Ok(metadata) => metadata,
         Err(error) => return Ok(Err(error)),
     };
+    let method = metadata.token_endpoint_auth_method;
+    if !capabilities(services).authentication_methods().any(|offered| offered == method) {
+        let text = "token_endpoint_auth_method is one that this server does not offer.";
+        return Ok(Err(Error::new(ErrorCode::InvalidClientMetadata, "method_not_offered", text)));
+    }
     if let Err(error) = check_sector(services, &metadata).await {
         return Ok(Err(error));
     }

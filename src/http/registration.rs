@@ -2,13 +2,14 @@
 
 use super::AppState;
 use super::layers::Cacheable;
-use super::oidc::{bearer_error, json_answer, oauth_error, oauth_fault};
+use super::oidc::{json_answer, oauth_error, oauth_fault, refused_token};
 use super::visitor::Visitor;
 use crate::base::Secret;
 use crate::config::RegistrationMode;
 use crate::flow::self_registration::{self, Answer, Request};
 use crate::flow::{Outcome, client_logo};
-use crate::protocol::{Error, ErrorCode, bearer};
+use crate::protocol::bearer::{self, Scheme};
+use crate::protocol::{Error, ErrorCode};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -89,10 +90,11 @@ impl<'a> Asked<'a> {
     fn new(headers: &HeaderMap, body: Option<&'a Bytes>) -> Result<Self, Response> {
         let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("\u{0}"));
         let token = match bearer::token(authorization) {
-            Ok(token) => Some(token),
+            Ok(shown) if shown.scheme == Scheme::Bearer => Some(shown.token),
+            Ok(_) => return Err(refused_token(Scheme::Bearer, Some(&bearer::INVALID_TOKEN))),
             // A header of another scheme is no token, and must not pass for "none was sent" where none is needed.
             Err(None) if authorization.is_none() => None,
-            Err(error) => return Err(bearer_error(Some(&error.unwrap_or(bearer::INVALID_TOKEN)))),
+            Err(error) => return Err(refused_token(Scheme::Bearer, Some(&error.unwrap_or(bearer::INVALID_TOKEN)))),
         };
         let Some(bytes) = body else { return Ok(Self { token, body: "" }) };
         let unreadable = |reason, text| {
@@ -128,7 +130,7 @@ fn answer(status: StatusCode, outcome: Outcome<Answer>, headers: &HeaderMap) -> 
         Ok(Answer::Information(value)) => json_answer(status, &value),
         Ok(Answer::Gone) => status.into_response(),
         Ok(Answer::Refused(error)) => match error.code {
-            ErrorCode::InvalidToken => bearer_error(Some(&error)),
+            ErrorCode::InvalidToken => refused_token(Scheme::Bearer, Some(&error)),
             ErrorCode::TemporarilyUnavailable => json_answer(StatusCode::SERVICE_UNAVAILABLE, &error.to_json()),
             _ => oauth_error(&error, headers),
         },

@@ -110,7 +110,7 @@ impl AuthenticationMethod {
     ];
 
     /// Those that this version serves.
-    pub const SERVED: &[Self] = &[Self::PrivateKeyJwt, Self::ClientSecretBasic, Self::ClientSecretPost, Self::None];
+    pub const SERVED: &[Self] = &Self::ALL;
 
     /// The name on the wire.
     pub const fn as_str(self) -> &'static str {

@@ -1,6 +1,6 @@
 //! What this provider says about itself (OpenID Connect Discovery 1.0 section 3, RFC 8414 2): only what is true.
 
-use super::SigningAlgorithm;
+use super::{MacAlgorithm, SigningAlgorithm};
 use super::authorize::{Prompt, ResponseMode};
 use super::client::{AuthenticationMethod, GrantType};
 use super::representation;
@@ -71,11 +71,24 @@ pub struct Capabilities {
     pub representation: bool,
     /// Clients can register themselves.
     pub registration: bool,
+    /// Certificates of clients reach us (RFC 8705).
+    pub certificates: bool,
+    /// Somebody vouches for some of them: `tls_client_auth` works.
+    pub client_authorities: bool,
     /// Where the same endpoints ask clients for a certificate: an origin.
     pub mtls_origin: Option<String>,
 }
 
 impl Capabilities {
+    /// The ways a client can prove itself here, the preferred one first.
+    pub fn authentication_methods(&self) -> impl Iterator<Item = AuthenticationMethod> {
+        AuthenticationMethod::SERVED.iter().copied().filter(|method| match method {
+            AuthenticationMethod::TlsClientAuth => self.certificates && self.client_authorities,
+            AuthenticationMethod::SelfSignedTlsClientAuth => self.certificates,
+            _ => true,
+        })
+    }
+
     /// Whether an acr value may be asked for.
     pub fn knows_acr(&self, acr: &str) -> bool {
         self.acr_values.iter().chain(&self.acr_aliases).any(|known| known == acr)
@@ -85,8 +98,10 @@ impl Capabilities {
 /// The metadata document.
 pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
     let algorithms: Vec<&str> = capabilities.signing_algorithms.iter().map(|a| a.as_str()).collect();
-    let assertion_algorithms: Vec<&str> = SigningAlgorithm::ALL.iter().map(|a| a.as_str()).collect();
-    let methods: Vec<&str> = AuthenticationMethod::SERVED.iter().map(|method| method.as_str()).collect();
+    let signatures: Vec<&str> = SigningAlgorithm::ALL.iter().map(|a| a.as_str()).collect();
+    let macs = MacAlgorithm::ALL.iter().map(|algorithm| algorithm.as_str());
+    let assertion_algorithms: Vec<&str> = signatures.iter().copied().chain(macs).collect();
+    let methods: Vec<&str> = capabilities.authentication_methods().map(AuthenticationMethod::as_str).collect();
     let confidential: Vec<&str> = methods.iter().copied().filter(|method| *method != "none").collect();
     let response_modes: Vec<&str> = ResponseMode::ALL.map(ResponseMode::as_str).into_iter().chain(["jwt"]).collect();
     let grants: Vec<&str> = GrantType::SERVED.iter().map(|grant| grant.as_str()).collect();
@@ -131,7 +146,7 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "request_parameter_supported": true,
         "request_uri_parameter_supported": true,
         "require_request_uri_registration": true,
-        "request_object_signing_alg_values_supported": assertion_algorithms,
+        "request_object_signing_alg_values_supported": signatures,
         "require_signed_request_object": false,
         "dpop_signing_alg_values_supported": SigningAlgorithm::FAPI.map(SigningAlgorithm::as_str),
         "acr_values_supported": capabilities.acr_values,
@@ -158,6 +173,10 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
     if capabilities.registration {
         members.insert("registration_endpoint".to_owned(), endpoints.url(path::REGISTER).into());
     }
+    if capabilities.certificates {
+        // RFC 8705 3.3.
+        members.insert("tls_client_certificate_bound_access_tokens".to_owned(), true.into());
+    }
     if let Some(origin) = &capabilities.mtls_origin {
         // RFC 8705 5: every endpoint that clients call, at the listener that asks for their certificate.
         let there = Endpoints::new(origin.as_str());
@@ -175,6 +194,7 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
 const ALIASED: &[(&str, &str)] = &[
     ("token_endpoint", path::TOKEN),
     ("userinfo_endpoint", path::USERINFO),
+    ("pushed_authorization_request_endpoint", path::PAR),
     ("introspection_endpoint", path::INTROSPECT),
     ("revocation_endpoint", path::REVOKE),
     ("registration_endpoint", path::REGISTER),
@@ -198,6 +218,8 @@ pub(crate) mod tests {
             ui_locales: vec!["vi".into(), "en".into()],
             representation: true,
             registration: false,
+            certificates: false,
+            client_authorities: false,
             mtls_origin: None,
         }
     }
@@ -206,6 +228,8 @@ pub(crate) mod tests {
     fn registration_and_mutual_tls_are_announced_only_where_they_are() {
         let there = Capabilities {
             registration: true,
+            certificates: true,
+            client_authorities: true,
             mtls_origin: Some("https://mtls.example:8444".into()),
             ..capabilities()
         };

@@ -115,6 +115,7 @@ const RULES: &[Rule] = &[
     redirect_uris,
     public_clients,
     keys,
+    certificates,
     levels,
     acr_values,
     scopes,
@@ -207,12 +208,6 @@ const UNSERVED: &[&str] = &[
     "introspection_encrypted_response_alg",
     "introspection_encrypted_response_enc",
     "access_token_format",
-    "tls_client_certificate_bound_access_tokens",
-    "tls_client_auth_subject_dn",
-    "tls_client_auth_san_dns",
-    "tls_client_auth_san_uri",
-    "tls_client_auth_san_ip",
-    "tls_client_auth_san_email",
     "backchannel_token_delivery_mode",
     "backchannel_client_notification_endpoint",
     "backchannel_authentication_request_signing_alg",
@@ -399,6 +394,20 @@ fn keys(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
     Ok(())
 }
 
+/// RFC 8705 2.1.2: one name of the certificate for `tls_client_auth`, none for every other method.
+fn certificates(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
+    let names = metadata.doors.certificate_names();
+    if metadata.token_endpoint_auth_method != AuthenticationMethod::TlsClientAuth {
+        let text = "A tls_client_auth_ name of a certificate goes with tls_client_auth only.";
+        return if names.is_empty() { Ok(()) } else { Err(invalid("certificate_name_unused", text)) };
+    }
+    match names.as_slice() {
+        [name] if name.is_lawful() => Ok(()),
+        [_] => Err(invalid("certificate_name_malformed", "The name of the certificate could never match one.")),
+        _ => Err(invalid("certificate_name_count", "tls_client_auth needs exactly one of the tls_client_auth_ names.")),
+    }
+}
+
 fn levels(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
     if !(1..=4).contains(&metadata.minimum_authentication_level) {
         return Err(invalid("authentication_level_range", "minimum_authentication_level takes 1, 2, 3 or 4."));
@@ -496,7 +505,9 @@ pub(super) fn sector(metadata: &ClientMetadata, client_id: &str) -> Result<Strin
         uri::parse_exact(text).ok().filter(|url| !uri::is_loopback_http(url)).and_then(|url| https_host(&url))
     };
     if let Some(given) = &metadata.sector_identifier_uri {
-        return host(given).ok_or_else(|| invalid("sector_refused", "sector_identifier_uri must be an https address."));
+        // Its scheme was judged with the other addresses: https, or loopback for demo and tests.
+        let host = uri::parse_exact(given).ok().and_then(|url| url.host_str().map(str::to_owned));
+        return host.ok_or_else(|| invalid("sector_refused", "sector_identifier_uri must be an https address."));
     }
     let hosts: BTreeSet<String> = metadata.redirect_uris.iter().filter_map(host).collect();
     let mut hosts = hosts.into_iter();
