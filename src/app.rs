@@ -4,7 +4,9 @@ mod tls;
 
 use crate::base::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::cache::{Cache, MemoryCache, RedisCache};
-use crate::config::{CertificateHeader, CodeSender, Config, EmailSender, LogFormat, Register, RegisterAdapter, SmtpProtection};
+use crate::config::{
+    CertificateHeader, CodeSender, Config, EmailSender, LogFormat, Register, RegisterAdapter, SmtpProtection,
+};
 use crate::crypto::{ClientAuthorities, DpopNonces, HashLimits, KeyEncryptionKey, Passkeys, PasswordHasher, Sealer};
 use crate::db::{Db, Pools};
 use crate::flow::Services;

@@ -11,6 +11,8 @@ mod backchannel;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod certificates;
+#[cfg(test)]
 mod consent;
 #[cfg(test)]
 mod create;
@@ -20,8 +22,6 @@ mod cross_origin;
 mod enumeration;
 #[cfg(test)]
 mod faults;
-#[cfg(test)]
-mod certificates;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]

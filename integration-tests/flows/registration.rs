@@ -301,7 +301,9 @@ async fn t4_f8_keys_behind_an_address_are_kept_fetched_again_and_outlive_an_outa
     let set = |keys: &[&Key]| json!({"keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>()}).to_string();
     let url = site.put("/jwks", "application/json", set(&[&first]));
     let metadata = with(json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": url}));
-    let both = with(json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": url, "jwks": {"keys": [first.jwk()]}}));
+    let both = with(
+        json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": url, "jwks": {"keys": [first.jwk()]}}),
+    );
     assert_eq!(register(&house, None, &both).await.0, 400);
     let own = Own::new(&house, &metadata).await;
     for _ in 0..3 {
@@ -376,8 +378,7 @@ async fn f1_a_software_statement_of_a_trusted_maker_wins_and_no_other_counts() {
     let issuers = json!([{"issuer": "https://maker.example", "jwks": {"keys": [maker.jwk()]}}]);
     std::fs::write(&file, issuers.to_string()).unwrap();
     let path = file.display().to_string();
-    let house =
-        House::over(&[("registration.mode", "open"), ("registration.software_statement_issuers", &path)]).await;
+    let house = House::over(&[("registration.mode", "open"), ("registration.software_statement_issuers", &path)]).await;
     let now = house.clock.now().seconds();
     let made = |key: &Key, over: Value| {
         let mut claims = json!({"iss": "https://maker.example", "iat": now, "client_name": "By the maker"});

@@ -208,7 +208,9 @@ async fn add(
 /// Pages show a copy of the logo, fetched now. Without one they show the name alone.
 async fn fetch_logo(config: &Config, db: &Db, (client_id, url): (&str, &str)) -> Result<(), Failure> {
     let Some(picture) = client_logo::fetch(&app::outbound(config)?, url).await else {
-        output::note("The logo could not be fetched, or is no PNG, JPEG, GIF or WebP of at most 48 KiB: none is shown.");
+        output::note(
+            "The logo could not be fetched, or is no PNG, JPEG, GIF or WebP of at most 48 KiB: none is shown.",
+        );
         return Ok(());
     };
     let mut tx = db.begin().await?;
@@ -217,7 +219,12 @@ async fn fetch_logo(config: &Config, db: &Db, (client_id, url): (&str, &str)) ->
     announce(config, client_id).await
 }
 
-async fn rotate_secret(config: &Config, db: &Db, (client_id, overlap, days): (&str, u32, u32), json: bool) -> Result<(), Failure> {
+async fn rotate_secret(
+    config: &Config,
+    db: &Db,
+    (client_id, overlap, days): (&str, u32, u32),
+    json: bool,
+) -> Result<(), Failure> {
     let sealer = sealer(config);
     let mut registering = registering(config, db, sealer.as_ref());
     registering.secret_lifetime = (days > 0).then(|| Duration::from_secs(u64::from(days) * 86_400));

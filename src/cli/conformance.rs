@@ -87,7 +87,8 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
 }
 
 fn read_clients(path: &Path) -> Result<Vec<Map<String, Value>>, Failure> {
-    let unreadable = |error: &dyn std::fmt::Display| Failure::new(format!("{} cannot be read: {error}", path.display()));
+    let unreadable =
+        |error: &dyn std::fmt::Display| Failure::new(format!("{} cannot be read: {error}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(&error))?;
     serde_json::from_str(&text).map_err(|error| unreadable(&error))
 }
@@ -145,7 +146,11 @@ pub async fn run(arguments: ConformanceArguments, as_json: bool) -> Result<(), F
             "code": services.config.sign_in.fixed_code.as_deref(),
         },
     });
-    if as_json { output::json(&facts) } else { output::line(format!("{facts:#}")) }
+    if as_json {
+        output::json(&facts)
+    } else {
+        output::line(format!("{facts:#}"))
+    }
     stopped.await;
     running.stop().await;
     Ok(())

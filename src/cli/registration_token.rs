@@ -63,7 +63,11 @@ pub async fn run(arguments: RegistrationTokenArguments, as_json: bool) -> Result
             let facts = json!({
                 "id": id.to_string(), "token": token.expose(), "uses": uses, "expires_at": expires_at.to_string(),
             });
-            if as_json { output::json(&facts) } else { output::line(format!("{facts:#}")) }
+            if as_json {
+                output::json(&facts)
+            } else {
+                output::line(format!("{facts:#}"))
+            }
             if config.registration.mode == RegistrationMode::Off {
                 output::note("Registration is off: set [registration] mode = \"token\" for it to be of use.");
             }
@@ -84,7 +88,10 @@ pub async fn run(arguments: RegistrationTokenArguments, as_json: bool) -> Result
             }
             for token in all.iter().filter(|_| !as_json) {
                 let state = if token.is_good(now) { "good" } else { "over" };
-                output::line(format!("{}  {state}  {} left  {}  {}", token.id, token.uses_left, token.expires_at, token.note));
+                output::line(format!(
+                    "{}  {state}  {} left  {}  {}",
+                    token.id, token.uses_left, token.expires_at, token.note
+                ));
             }
         }
         Action::Revoke { id } => {

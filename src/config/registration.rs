@@ -40,3 +40,10 @@ pub struct Registration {
     /// Whether every such client uses PKCE.
     pub require_pkce: bool,
 }
+
+impl Registration {
+    /// Whether anybody may register.
+    pub fn is_open(&self) -> bool {
+        self.mode == RegistrationMode::Open
+    }
+}

@@ -3,8 +3,8 @@
 use super::{Fault, Outcome, audit};
 use crate::audit::{AdministrationEvent, Word};
 use crate::base::{AgreementId, Entropy, Secret, Timestamp, random_token};
-use crate::db::{Db, Tx};
 use crate::crypto::{self, Sealer};
+use crate::db::{Db, Tx};
 use crate::protocol::client::{AuthenticationMethod, BasisKind, Bilingual, Sharing, check_client_id};
 use crate::protocol::{ClientMetadata, Error, ErrorCode, RegistrationPolicy, ScopeSet};
 use crate::store;
@@ -202,7 +202,12 @@ pub async fn add(registering: &Registering<'_>, json: &str, new: NewClient) -> O
 }
 
 /// Puts the sharing agreement of the metadata in force.
-pub async fn agree(registering: &Registering<'_>, tx: &mut Tx, client_id: &str, metadata: &ClientMetadata) -> Outcome<()> {
+pub async fn agree(
+    registering: &Registering<'_>,
+    tx: &mut Tx,
+    client_id: &str,
+    metadata: &ClientMetadata,
+) -> Outcome<()> {
     let Some(sharing) = &metadata.sharing else {
         return Ok(());
     };

@@ -63,5 +63,7 @@ pub async fn add_client(services: &Services, mut members: Map<String, Value>) ->
     };
     let new = NewClient { client_id: Some(client_id.clone()), secret: Some(secret), demo: true };
     let added = client_registration::add(&registering, &Value::Object(members).to_string(), new).await?;
-    Ok(added.map(|_| client_id.clone()).map_err(|error| format!("{client_id}: {} ({})", error.description, error.reason)))
+    Ok(added
+        .map(|_| client_id.clone())
+        .map_err(|error| format!("{client_id}: {} ({})", error.description, error.reason)))
 }

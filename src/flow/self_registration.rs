@@ -311,15 +311,16 @@ pub async fn update(services: &Services, client_id: &str, request: Request<'_>) 
     let token = Secret::new(random_token(&*services.entropy));
     let registering = registering(services);
     let keeps = presented.is_some() && before.token_endpoint_auth_method == metadata.token_endpoint_auth_method;
-    let secret =
-        if keeps { None } else { registering.new_secret(client_id, metadata.token_endpoint_auth_method)? };
+    let secret = if keeps { None } else { registering.new_secret(client_id, metadata.token_endpoint_auth_method)? };
     let mut tx = services.db.begin().await?;
     let text = serde_json::to_string(&metadata)?;
     if !store::client::update_registered(&mut tx, client_id, (&old, &token.digest()), &text, now).await? {
         return Ok(bearer::INVALID_TOKEN.into());
     }
     if let Some(secret) = &secret {
-        registering.put_secret(&mut tx, client_id, secret, services.config.registration.secret_overlap_seconds.duration()).await?;
+        registering
+            .put_secret(&mut tx, client_id, secret, services.config.registration.secret_overlap_seconds.duration())
+            .await?;
     } else if !keeps {
         store::client::clear_secret(&mut tx, client_id).await?;
     }
@@ -335,8 +336,7 @@ pub async fn update(services: &Services, client_id: &str, request: Request<'_>) 
         Some(secret) => Some((secret.text, secret.expires_at)),
         None => presented.filter(|_| keeps).map(|secret| (secret, row.managed.secret_expires_at)),
     };
-    let registered =
-        Registered { client_id, issued_at: row.created_at, metadata: &metadata, secret, token: &token };
+    let registered = Registered { client_id, issued_at: row.created_at, metadata: &metadata, secret, token: &token };
     Ok(Answer::Information(registered.information(services, statement.as_deref())))
 }
 

@@ -49,11 +49,8 @@ fn certificates(parts: &Parts, site: &Site) -> Result<Vec<Arc<[u8]>>, Error> {
     if !peer.is_some_and(|peer| site.certificate_proxies.contains(&peer)) {
         return Ok(parts.extensions.get::<PeerCertificates>().map(|shown| shown.0.clone()).unwrap_or_default());
     }
-    let malformed = Error::new(
-        ErrorCode::InvalidRequest,
-        "client_cert_header",
-        "The proxy's Client-Cert header cannot be read.",
-    );
+    let malformed =
+        Error::new(ErrorCode::InvalidRequest, "client_cert_header", "The proxy's Client-Cert header cannot be read.");
     let leaf = client_cert_header(values(&parts.headers, "client-cert")).map_err(|_| malformed.clone())?;
     let Some(leaf) = leaf else { return Ok(Vec::new()) };
     let mut chain = vec![Arc::from(leaf)];

@@ -110,9 +110,7 @@ pub async fn own_host(State(state): State<AppState>, request: Request, next: Nex
     let own = |host: &[u8]| host == state.site.host.as_bytes() || Some(host) == other;
     let mut named = request.headers().get_all(header::HOST).iter().map(HeaderValue::as_bytes).peekable();
     let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
-    let served = (named.peek().is_some() || authority.is_some())
-        && named.all(own)
-        && authority.is_none_or(own);
+    let served = (named.peek().is_some() || authority.is_some()) && named.all(own) && authority.is_none_or(own);
     if !probe && !served {
         return (StatusCode::MISDIRECTED_REQUEST, "This server does not answer for that host.\n").into_response();
     }

@@ -136,7 +136,9 @@ pub async fn sweep(services: &Services) -> Outcome<()> {
         async |tx| store::sweep::outbox(tx, day_ago, BATCH).await,
         async |tx| store::sweep::grants(tx, month_ago, BATCH).await,
         async |tx| store::sweep::sessions(tx, month_ago, BATCH).await,
-        async |tx| store::sweep::unused_clients(tx, unused, BATCH).await,
     );
+    if services.config.registration.is_open() {
+        sweep_all!(async |tx| store::sweep::unused_clients(tx, unused, BATCH).await);
+    }
     Ok(())
 }

@@ -100,11 +100,7 @@ impl OutboundClient {
         Self::with_lookup(policy, system, more)
     }
 
-    fn with_lookup(
-        policy: OutboundPolicy,
-        lookup: Lookup,
-        more: Vec<reqwest::Certificate>,
-    ) -> Result<Self, String> {
+    fn with_lookup(policy: OutboundPolicy, lookup: Lookup, more: Vec<reqwest::Certificate>) -> Result<Self, String> {
         let http = reqwest::Client::builder()
             .tls_certs_merge(more)
             .dns_resolver(Arc::new(GuardedResolver { lookup, policy }))

@@ -54,8 +54,9 @@ impl Submitted {
     /// # Errors
     /// `invalid_client_metadata`.
     pub fn read(json: &str) -> Result<Self, Error> {
-        let mut members = strict_json::parse_object(json, LIMITS)
-            .map_err(|_| invalid("metadata_not_json", "The metadata is not one JSON object without doubled members."))?;
+        let mut members = strict_json::parse_object(json, LIMITS).map_err(|_| {
+            invalid("metadata_not_json", "The metadata is not one JSON object without doubled members.")
+        })?;
         let mut text = |name: &'static str| match members.remove(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -133,7 +134,10 @@ fn allowed_scope(asked: Option<Value>, metadata: &ClientMetadata, most: &ScopeSe
     let allowed = asked.as_ref().map_or_else(|| most.clone(), |asked| asked.intersection(most));
     let text: Vec<&str> = allowed.iter().filter(|name| usable(name)).collect();
     if text.is_empty() && asked.is_some_and(|asked| asked.iter().next().is_some()) {
-        return Err(invalid("scope_not_for_registrants", "None of the scopes is open to clients that register themselves."));
+        return Err(invalid(
+            "scope_not_for_registrants",
+            "None of the scopes is open to clients that register themselves.",
+        ));
     }
     ScopeSet::parse(&text.join(" ")).map_err(|_| invalid("wrong_metadata_member", "The scope cannot be read."))
 }
@@ -190,7 +194,9 @@ mod tests {
         let metadata = judged(json!({"colour": "red", "sub": "x", "scope": "openid personal_number"})).unwrap();
         assert_eq!(metadata.scope.to_string(), "openid");
         let members = metadata.for_registrant().unwrap();
-        assert!(!members.contains_key("colour") && !members.contains_key("sub") && !members.contains_key("representation"));
+        assert!(
+            !members.contains_key("colour") && !members.contains_key("sub") && !members.contains_key("representation")
+        );
         assert_eq!(judged(json!({})).unwrap().scope.to_string(), "openid profile");
         assert_eq!(judged(json!({"scope": "personal_number"})).unwrap_err().reason, "scope_not_for_registrants");
     }
