@@ -28,7 +28,8 @@ pub fn router(state: &AppState) -> Router<AppState> {
 }
 
 async fn register(State(state): State<AppState>, visitor: Visitor, headers: HeaderMap, body: Bytes) -> Response {
-    let asked = match Asked::new(&headers, Some(&body)) {
+    let needs_token = !state.services.config.registration.is_open();
+    let asked = match Asked::new(&headers, Some(&body), needs_token) {
         Ok(asked) => asked,
         Err(response) => return response,
     };
@@ -42,7 +43,7 @@ async fn read(
     Path(client): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let asked = match Asked::new(&headers, None) {
+    let asked = match Asked::new(&headers, None, true) {
         Ok(asked) => asked,
         Err(response) => return response,
     };
@@ -57,7 +58,7 @@ async fn update(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let asked = match Asked::new(&headers, Some(&body)) {
+    let asked = match Asked::new(&headers, Some(&body), true) {
         Ok(asked) => asked,
         Err(response) => return response,
     };
@@ -71,7 +72,7 @@ async fn remove(
     Path(client): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let asked = match Asked::new(&headers, None) {
+    let asked = match Asked::new(&headers, None, true) {
         Ok(asked) => asked,
         Err(response) => return response,
     };
@@ -86,8 +87,9 @@ struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
+    /// Who must show a token is asked for it before anything else.
     #[expect(clippy::result_large_err, reason = "the answer is what a handler gives")]
-    fn new(headers: &HeaderMap, body: Option<&'a Bytes>) -> Result<Self, Response> {
+    fn new(headers: &HeaderMap, body: Option<&'a Bytes>, needs_token: bool) -> Result<Self, Response> {
         let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("\u{0}"));
         let token = match bearer::token(authorization) {
             Ok(shown) if shown.scheme == Scheme::Bearer => Some(shown.token),
@@ -96,14 +98,14 @@ impl<'a> Asked<'a> {
             Err(None) if authorization.is_none() => None,
             Err(error) => return Err(refused_token(Scheme::Bearer, Some(&error.unwrap_or(bearer::INVALID_TOKEN)))),
         };
+        if needs_token && token.is_none() {
+            return Err(refused_token(Scheme::Bearer, None));
+        }
         let Some(bytes) = body else { return Ok(Self { token, body: "" }) };
         let unreadable = |reason, text| {
             let error = Error::new(ErrorCode::InvalidClientMetadata, reason, text);
             oauth_error(&error, headers)
         };
-        if token.is_none() && !is_json(headers) && bytes.is_empty() {
-            return Ok(Self { token, body: "" });
-        }
         if !is_json(headers) {
             return Err(unreadable("content_type", "Send the metadata as application/json."));
         }
