@@ -1,15 +1,21 @@
 //! Builds the program from its configuration, serves, and stops gracefully.
 
+mod tls;
+
 use crate::base::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::cache::{Cache, MemoryCache, RedisCache};
-use crate::config::{CodeSender, Config, EmailSender, LogFormat, Register, RegisterAdapter, SmtpProtection};
-use crate::crypto::{DpopNonces, HashLimits, KeyEncryptionKey, Passkeys, PasswordHasher, Sealer};
+use crate::config::{
+    CertificateHeader, CodeSender, Config, EmailSender, LogFormat, Register, RegisterAdapter, SmtpProtection,
+};
+use crate::crypto::{ClientAuthorities, DpopNonces, HashLimits, KeyEncryptionKey, Passkeys, PasswordHasher, Sealer};
 use crate::db::{Db, Pools};
 use crate::flow::Services;
+use crate::flow::client_keys::KeySets;
 use crate::flow::clients::Clients;
 use crate::flow::delivery::{Senders, TestInbox};
 use crate::flow::keys::{self, Keys, Making};
 use crate::flow::outbox::Notice;
+use crate::flow::software_statement;
 use crate::http::{AppParts, AppState, DemoSite, Site};
 use crate::identity::{AcrDefinition, AcrTable, AuthenticationLevel, IdentityLevel, Places, Requirement};
 use crate::notify::{
@@ -141,7 +147,7 @@ pub async fn build(
     let connecting = cache.clone();
     tokio::spawn(async move { drop(connecting.ping().await) });
     let sealer = Sealer::new(kek);
-    let demo = config.provider.environment == crate::config::Environment::Demo;
+    let demo = config.provider.is_made_up();
     let making = Making { now: clock.now(), entropy: &*entropy, demo, force: false };
     keys::rotate(&db, &sealer, &keys::policy(&config), making).await.map_err(because("signing keys cannot be made"))?;
     let ring = keys::read(&db, &sealer).await.map_err(|error| {
@@ -166,6 +172,17 @@ pub async fn build(
     };
     let acr = acr_table(&config)?;
     let places = places(&config)?;
+    let client_authorities = match &config.tls.client_ca {
+        Some(path) => {
+            let pem = std::fs::read(path).map_err(because("[tls] client_ca cannot be read"))?;
+            Some(ClientAuthorities::from_pem(&pem).map_err(because("[tls] client_ca"))?)
+        }
+        None => None,
+    };
+    let statement_issuers = match &config.registration.software_statement_issuers {
+        Some(path) => software_statement::read_issuers(path).map_err(because("[registration]"))?,
+        None => Vec::new(),
+    };
     Ok(Arc::new(Services {
         keys: Keys::new(ring, clock.now()),
         passwords: PasswordHasher::new(limits),
@@ -178,6 +195,10 @@ pub async fn build(
         cache,
         sealer,
         passkeys,
+        outbound: outbound(&config)?,
+        key_sets: KeySets::default(),
+        statement_issuers,
+        client_authorities,
         population,
         organizations,
         places,
@@ -193,6 +214,15 @@ fn places(config: &Config) -> Result<Places, StartError> {
     };
     let text = std::fs::read_to_string(path).map_err(because("session.places_file cannot be read"))?;
     Places::parse(&text).map_err(|error| StartError::new(format!("session.places_file: {error}")))
+}
+
+/// The client for addresses that portals registered.
+pub fn outbound(config: &Config) -> Result<OutboundClient, StartError> {
+    let settings = &config.backchannel;
+    let trusted = settings.trusted_ca.as_deref().map(std::fs::read).transpose();
+    let trusted = trusted.map_err(because("[backchannel] trusted_ca cannot be read"))?;
+    let policy = OutboundPolicy { allow_loopback: settings.allow_loopback };
+    OutboundClient::trusting(policy, trusted.as_deref()).map_err(because("the outbound client"))
 }
 
 fn acr_table(config: &Config) -> Result<AcrTable, StartError> {
@@ -301,12 +331,11 @@ pub fn senders(services: &Services) -> Result<Senders, StartError> {
         EmailSender::TestInbox => Some(inbox()),
         EmailSender::Smtp => Some(Arc::new(smtp(config)?)),
     };
-    let policy = OutboundPolicy { allow_loopback: config.backchannel.allow_loopback };
     Ok(Senders {
         sms: gateway(config.sms.sender, config.sms.http_url.clone(), config.sms.token_file.as_ref())?,
         voice: gateway(config.voice.sender, config.voice.http_url.clone(), config.voice.token_file.as_ref())?,
         email,
-        backchannel: BackchannelLogout::new(OutboundClient::new(policy).map_err(because("the outbound client"))?),
+        backchannel: BackchannelLogout::new(services.outbound.clone()),
         wording,
     })
 }
@@ -428,6 +457,11 @@ fn site(config: &Config) -> Site {
         body_timeout: config.limits.header_timeout_seconds.duration(),
         body_bytes: config.limits.body_bytes,
         proxy_header: config.limits.trust_proxy.header(),
+        certificate_proxies: match config.tls.client_certificate_header {
+            CertificateHeader::ClientCert => config.tls.trusted_proxies().unwrap_or_default(),
+            CertificateHeader::None => Vec::new(),
+        },
+        mtls_origin: config.tls.mtls_url.as_ref().map(|url| url.origin().ascii_serialization()),
         test_environment: !provider.is_production(),
         hotline: provider.hotline.clone().unwrap_or_default(),
         hotline_hours: provider.hotline_hours.clone().unwrap_or_default(),
@@ -443,7 +477,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     stopping: Arc<AtomicBool>,
     handle: axum_server::Handle<SocketAddr>,
-    server: tokio::task::JoinHandle<std::io::Result<()>>,
+    servers: Vec<tokio::task::JoinHandle<std::io::Result<()>>>,
     jobs: Vec<tokio::task::JoinHandle<()>>,
     drain: Duration,
     patience: Duration,
@@ -510,18 +544,39 @@ pub fn serve(
         });
     }
     let (drain, patience) = (limits.drain_seconds.duration(), limits.stop_seconds.duration());
-    let header_timeout = limits.header_timeout_seconds.duration();
     let router = crate::http::router(state);
     let handle = axum_server::Handle::new();
+    let mut servers = vec![listen(&services.config, listener, &router, (&handle, false))?];
+    if let Some(address) = services.config.tls.mtls_listen {
+        let listener = bind(address, "[tls] mtls_listen")?;
+        servers.push(listen(&services.config, listener, &router, (&handle, true))?);
+    }
+    let jobs = crate::jobs::start(&services, senders(&services)?, &stopped);
+    Ok(Running { address, stop, stopping, handle, servers, jobs, drain, patience })
+}
+
+/// Serves the router on one listener: with TLS where the configuration names a certificate. `asks_clients`: and asks
+/// callers for theirs.
+fn listen(
+    config: &Config,
+    listener: std::net::TcpListener,
+    router: &axum::Router,
+    (handle, asks_clients): (&axum_server::Handle<SocketAddr>, bool),
+) -> Result<tokio::task::JoinHandle<std::io::Result<()>>, StartError> {
+    let header_timeout = config.limits.header_timeout_seconds.duration();
     // HTTP/1.1 only, as reverse proxies speak it: waiting to see which version a caller begins with has no time limit,
     // so that callers who say nothing would hold their connections for ever (S5).
     let server = axum_server::from_tcp(listener).map_err(because("the listener"))?;
     let mut server = server.http1_only().handle(handle.clone());
     let mut http = server.http_builder().http1();
     http.timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(HEAD_BYTES);
-    let server = tokio::spawn(server.serve(router.into_make_service_with_connect_info::<SocketAddr>()));
-    let jobs = crate::jobs::start(&services, senders(&services)?, &stopped);
-    Ok(Running { address, stop, stopping, handle, server, jobs, drain, patience })
+    let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
+    let (Some(certificate), Some(key)) = (&config.tls.certificate, &config.tls.key) else {
+        return Ok(tokio::spawn(server.serve(service)));
+    };
+    let files = tls::TlsFiles { certificate, key, asks_clients };
+    let acceptor = tls::TlsAcceptor::new(tls::config(&files)?, header_timeout);
+    Ok(tokio::spawn(server.acceptor(acceptor).serve(service)))
 }
 
 impl Running {
@@ -531,7 +586,9 @@ impl Running {
         self.stopping.store(true, Ordering::Relaxed);
         tokio::time::sleep(self.drain).await;
         self.handle.graceful_shutdown(Some(self.patience));
-        drop(self.server.await);
+        for server in self.servers {
+            drop(server.await);
+        }
         self.stop.send_replace(true);
         for job in self.jobs {
             drop(tokio::time::timeout(self.patience, job).await);

@@ -20,6 +20,7 @@ mod d_sessions;
 mod e_revocation;
 mod f_clients;
 mod faults;
+mod h_registration;
 mod i_logout;
 mod input;
 mod j_hosts;

@@ -3,6 +3,7 @@
 
 mod clients;
 mod configuration;
+mod conformance;
 mod doctor;
 mod harness;
 mod help;

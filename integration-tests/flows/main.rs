@@ -11,6 +11,8 @@ mod backchannel;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod certificates;
+#[cfg(test)]
 mod consent;
 #[cfg(test)]
 mod create;
@@ -38,6 +40,8 @@ mod pushed;
 mod recognised;
 #[cfg(test)]
 mod refresh;
+#[cfg(test)]
+mod registration;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]

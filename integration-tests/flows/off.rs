@@ -125,6 +125,8 @@ async fn e5_a_client_switched_off_is_off_at_every_door() {
                 now: dinhdanh::base::Clock::now(&*held.house.clock),
                 entropy: &*held.house.services.entropy,
                 allow_loopback_http: false,
+                sealer: None,
+                secret_lifetime: None,
             };
             assert!(client_registration::disable(&registering, &held.portal.id).await.unwrap());
             held.house.services.clients.forget(&held.portal.id).await;

@@ -27,7 +27,9 @@ use Door::{Bearer, Client, Flow, Person, Public};
 /// Path, methods, who.
 const ROUTES: &[(&str, &[&str], Door)] = &[
     ("/.well-known/openid-configuration", &["GET", "OPTIONS"], Public),
+    ("/.well-known/oauth-authorization-server", &["GET", "OPTIONS"], Public),
     ("/jwks", &["GET", "OPTIONS"], Public),
+    ("/logos/{client}", &["GET"], Public),
     ("/health/live", &["GET"], Public),
     ("/health/ready", &["GET"], Public),
     ("/assets/{name}", &["GET"], Public),
@@ -128,6 +130,10 @@ const ROUTES: &[(&str, &[&str], Door)] = &[
     ("/account/sharing/history", &["GET"], Person),
     ("/account/sharing/{client}/stop", &["GET", "POST"], Person),
 ];
+
+/// Routes that are there where clients may register themselves.
+const REGISTRATION: &[(&str, &[&str], Door)] =
+    &[("/register", &["POST"], Client), ("/register/{client}", &["GET", "PUT", "DELETE"], Client)];
 
 /// Routes that only `demo` has.
 const DEMO: &[(&str, &[&str], Door)] = &[
@@ -232,6 +238,8 @@ fn compare(served: &Table, rows: &Table) {
 async fn r6_every_route_has_a_row() {
     let house = House::new().await;
     compare(&served(house.router.clone()).await, &table(&[ROUTES]));
+    let open = House::over(&[("registration.mode", "token")]).await;
+    compare(&served(open.router.clone()).await, &table(&[ROUTES, REGISTRATION]));
     let demo = dinhdanh::http::router(in_demo(&house));
     compare(&served(demo).await, &table(&[ROUTES, DEMO]));
 }
@@ -239,8 +247,8 @@ async fn r6_every_route_has_a_row() {
 /// Without what a door asks for, it stays shut: to anonymous callers, to empty forms, and to forms with made-up tokens.
 #[tokio::test]
 async fn r6_every_door_asks_for_what_its_row_says() {
-    let house = House::new().await;
-    for (path, methods, door) in ROUTES {
+    let house = House::over(&[("registration.mode", "token")]).await;
+    for (path, methods, door) in ROUTES.iter().chain(REGISTRATION) {
         for method in *methods {
             let target = filled(path);
             for fields in [&[][..], &[("csrf", "x"), ("token", "x"), ("grant_type", "client_credentials")]] {

@@ -210,8 +210,14 @@ async fn seed(settings: &Path, count: usize) -> Vec<Person> {
 }
 
 async fn add_client(services: &Services, id: &str, algorithm: &str) {
-    let registering =
-        Registering { db: &services.db, now: services.clock.now(), entropy: &SystemEntropy, allow_loopback_http: true };
+    let registering = Registering {
+        db: &services.db,
+        now: services.clock.now(),
+        entropy: &SystemEntropy,
+        allow_loopback_http: true,
+        sealer: None,
+        secret_lifetime: None,
+    };
     let metadata = json!({
         "client_name": id, "redirect_uris": [REDIRECT], "token_endpoint_auth_method": "client_secret_basic",
         "grant_types": ["authorization_code", "refresh_token", "client_credentials"],

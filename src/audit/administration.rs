@@ -1,7 +1,7 @@
 //! Clients, agreements and keys.
 
 use super::{Word, events};
-use crate::base::AgreementId;
+use crate::base::{AgreementId, RowId};
 
 events! {
     /// What an operator or the program itself did.
@@ -20,6 +20,25 @@ events! {
         },
         /// A client was enabled again.
         ClientEnabled = "client.enabled",
+        /// A client registered itself.
+        ClientRegistered = "client.registered" {
+            /// The initial access token it used, if one was needed.
+            token: Option<RowId>,
+        },
+        /// A client's secret was replaced; the one before is taken for a while.
+        ClientSecretReplaced = "client.secret_replaced",
+        /// An initial access token was made.
+        RegistrationTokenMade = "registration_token.made" {
+            /// Which.
+            token: RowId,
+            /// How many clients it may register.
+            uses: i32,
+        },
+        /// An initial access token was revoked.
+        RegistrationTokenRevoked = "registration_token.revoked" {
+            /// Which.
+            token: RowId,
+        },
         /// A sharing agreement came into force.
         AgreementMade = "agreement.made" {
             /// Which.

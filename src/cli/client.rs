@@ -3,11 +3,12 @@
 use super::ConfigArgument;
 use super::output::{self, Failure};
 use crate::app;
-use crate::base::{Clock, SystemClock, SystemEntropy};
+use crate::base::{Clock, SystemClock, SystemEntropy, Timestamp};
 use crate::config::Config;
+use crate::crypto::Sealer;
 use crate::db::Db;
 use crate::flow::client_registration::{self, NewClient, Registering, Shown};
-use crate::flow::clients;
+use crate::flow::{client_logo, clients};
 use crate::protocol::Error;
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
@@ -15,12 +16,14 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Examples for `client --help`.
 pub const HELP: &str = "Examples:
   dinhdanh client add portal.json --config /etc/dinhdanh.toml
   dinhdanh client list
   dinhdanh client show my-portal --json
+  dinhdanh client rotate-secret my-portal
   dinhdanh client disable my-portal
 
 Exit codes: 0 done, 1 refused or failed, 2 used wrongly.";
@@ -48,6 +51,14 @@ const HELP_SHOW: &str = "Examples:
 Never shows a secret: only its digest is kept.
 
 Exit codes: 0 done, 1 no such client, or failed, 2 used wrongly.";
+
+const HELP_ROTATE: &str = "Examples:
+  dinhdanh client rotate-secret my-portal
+  dinhdanh client rotate-secret my-portal --overlap-hours 48 --expires-days 365 --json
+
+The answer is JSON with the new secret, shown this once. With --overlap-hours 0 the old secret ends at once.
+
+Exit codes: 0 replaced, 1 no such client, or it has no secret, or failed, 2 used wrongly.";
 
 const HELP_DISABLE: &str = "Examples:
   dinhdanh client disable my-portal
@@ -88,6 +99,18 @@ enum Action {
         /// The client's id.
         id: String,
     },
+    /// Give a client a new secret; the old one works for a while.
+    #[command(name = "rotate-secret", after_help = HELP_ROTATE)]
+    RotateSecret {
+        /// The client's id.
+        id: String,
+        /// For how many hours the old secret still works.
+        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(0..=720))]
+        overlap_hours: u32,
+        /// After how many days the new secret ends; 0: it has no end.
+        #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=3650))]
+        expires_days: u32,
+    },
     /// Switch a client off.
     #[command(after_help = HELP_DISABLE)]
     Disable {
@@ -108,6 +131,9 @@ pub async fn run(arguments: ClientArguments, json: bool) -> Result<ExitCode, Fai
         Action::Add { id, .. } => return add(&config, &db, (&metadata, id), json).await,
         Action::List => list(&db, json).await?,
         Action::Show { id } => show(&db, &id, json).await?,
+        Action::RotateSecret { id, overlap_hours, expires_days } => {
+            rotate_secret(&config, &db, (&id, overlap_hours, expires_days), json).await?;
+        }
         Action::Disable { id } => disable(&config, &db, &id, json).await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -125,13 +151,20 @@ fn read(file: &Path) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn registering<'a>(config: &Config, db: &'a Db) -> Registering<'a> {
+fn registering<'a>(config: &Config, db: &'a Db, sealer: Option<&'a Sealer>) -> Registering<'a> {
     Registering {
         db,
         now: SystemClock.now(),
         entropy: &SystemEntropy,
         allow_loopback_http: !config.provider.is_production(),
+        sealer,
+        secret_lifetime: None,
     }
+}
+
+/// What seals secrets that must be kept. Most clients need none, so a command without the key still works for them.
+fn sealer(config: &Config) -> Option<Sealer> {
+    app::read_kek(&config.keys.folder).ok().map(|kek| Sealer::new(&kek))
 }
 
 /// Running nodes forget what they knew of the client. A cache in memory has no other nodes.
@@ -150,7 +183,8 @@ async fn add(
     json: bool,
 ) -> Result<ExitCode, Failure> {
     let new = NewClient { client_id, ..NewClient::default() };
-    let added = match client_registration::add(&registering(config, db), metadata, new).await? {
+    let sealer = sealer(config);
+    let added = match client_registration::add(&registering(config, db, sealer.as_ref()), metadata, new).await? {
         Ok(added) => added,
         Err(error) => return Ok(refused(&error, json)),
     };
@@ -165,7 +199,52 @@ async fn add(
         output::note("The secret is shown this once: only its digest is kept. Give it to the portal over a safe way.");
     }
     announce(config, &added.client_id).await?;
+    if let Some(url) = &added.metadata.logo_uri {
+        fetch_logo(config, db, (&added.client_id, url)).await?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Pages show a copy of the logo, fetched now. Without one they show the name alone.
+async fn fetch_logo(config: &Config, db: &Db, (client_id, url): (&str, &str)) -> Result<(), Failure> {
+    let Some(picture) = client_logo::fetch(&app::outbound(config)?, url).await else {
+        output::note(
+            "The logo could not be fetched, or is no PNG, JPEG, GIF or WebP of at most 48 KiB: none is shown.",
+        );
+        return Ok(());
+    };
+    let mut tx = db.begin().await?;
+    client_logo::keep(&mut tx, client_id, Some(picture), SystemClock.now()).await?;
+    tx.commit().await?;
+    announce(config, client_id).await
+}
+
+async fn rotate_secret(
+    config: &Config,
+    db: &Db,
+    (client_id, overlap, days): (&str, u32, u32),
+    json: bool,
+) -> Result<(), Failure> {
+    let sealer = sealer(config);
+    let mut registering = registering(config, db, sealer.as_ref());
+    registering.secret_lifetime = (days > 0).then(|| Duration::from_secs(u64::from(days) * 86_400));
+    let overlap = Duration::from_secs(u64::from(overlap) * 3_600);
+    if client_registration::show(db, client_id).await?.is_none() {
+        return Err(unknown(client_id));
+    }
+    let made = client_registration::rotate_secret(&registering, client_id, overlap).await?;
+    let made = made.ok_or_else(|| Failure::new(format!("{client_id:?} has no secret: its method needs none")))?;
+    let answer = json!({
+        "client_id": client_id,
+        "client_secret": made.text.expose(),
+        "client_secret_expires_at": made.expires_at.map_or(0, Timestamp::seconds),
+        "old_secret_until": registering.now.plus(overlap).seconds(),
+    });
+    print(&answer, json);
+    if !json {
+        output::note("The secret is shown this once. The one before works until old_secret_until.");
+    }
+    announce(config, client_id).await
 }
 
 /// A refusal of the metadata, in the members of RFC 7591 3.2.2.
@@ -206,7 +285,7 @@ async fn show(db: &Db, client_id: &str, json: bool) -> Result<(), Failure> {
 }
 
 async fn disable(config: &Config, db: &Db, client_id: &str, json: bool) -> Result<(), Failure> {
-    if !client_registration::disable(&registering(config, db), client_id).await? {
+    if !client_registration::disable(&registering(config, db, None), client_id).await? {
         return Err(unknown(client_id));
     }
     announce(config, client_id).await?;

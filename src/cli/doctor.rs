@@ -5,9 +5,7 @@ use super::configuration;
 use super::output::{self, Failure};
 use crate::app::{self, StartError};
 use crate::base::{Clock, SystemClock, SystemEntropy, Timestamp, random_token, uuid_v7};
-use crate::config::{
-    CodeSender, Config, EmailSender, Environment, Problem, Register, RegisterAdapter, SigningAlgorithm,
-};
+use crate::config::{CodeSender, Config, EmailSender, Problem, Register, RegisterAdapter, SigningAlgorithm};
 use crate::config::{LogFormat, production_problems};
 use crate::crypto::{KeyEncryptionKey, Sealer};
 use crate::db::Db;
@@ -164,7 +162,7 @@ fn key_file(report: &mut Report, config: &Config) -> Option<KeyEncryptionKey> {
             report.failed(name, &error.what, error.fix.unwrap_or_default());
             None
         }
-        Ok(kek) if kek.is_demo() && config.provider.environment != Environment::Demo => {
+        Ok(kek) if kek.is_demo() && !config.provider.is_made_up() => {
             report.failed(
                 name,
                 "it was made by 'demo'",
@@ -245,7 +243,7 @@ async fn writable(config: &Config, db: &Db) -> Result<(), String> {
 
 /// What the tables hold: signing keys that open and sign, and nobody made up.
 async fn stored(report: &mut Report, config: &Config, db: &Db, kek: Option<&KeyEncryptionKey>) {
-    if config.provider.environment != Environment::Demo {
+    if !config.provider.is_made_up() {
         match demo::is_present(db).await {
             Ok(false) => report.well("people", "nobody and nothing in the database was made by 'demo'"),
             Ok(true) => report.failed(

@@ -4,7 +4,7 @@ use super::ConfigArgument;
 use super::output::{self, Failure};
 use crate::app;
 use crate::base::{Clock, SystemClock, SystemEntropy, Timestamp};
-use crate::config::{Config, Environment};
+use crate::config::Config;
 use crate::crypto::{KeySchedule, RotationAction, Sealer};
 use crate::db::Db;
 use crate::flow::keys::{self, Making};
@@ -113,7 +113,7 @@ pub async fn holds_keys(config: &Config) -> bool {
 }
 
 fn is_demo(config: &Config) -> bool {
-    config.provider.environment == Environment::Demo
+    config.provider.is_made_up()
 }
 
 /// Where a key stands in its life.

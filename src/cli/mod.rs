@@ -5,10 +5,12 @@
 
 mod client;
 mod configuration;
+mod conformance;
 mod demo;
 mod doctor;
 mod keys;
 mod output;
+mod registration_token;
 mod serve;
 
 use crate::app;
@@ -52,6 +54,9 @@ enum Command {
     /// Run everything on this machine: provider, register simulator, two sample portals, test people.
     #[command(after_help = demo::HELP)]
     Demo(demo::DemoArguments),
+    /// Run the provider as the suites of the OpenID Foundation test it: one made-up person, self-signed certificate.
+    #[command(after_help = conformance::HELP)]
+    Conformance(conformance::ConformanceArguments),
     /// Run the provider with a configuration of your own.
     #[command(after_help = serve::HELP)]
     Serve(ConfigArgument),
@@ -66,6 +71,9 @@ enum Command {
     /// Portals (OAuth clients), by RFC 7591 metadata.
     #[command(after_help = client::HELP)]
     Client(client::ClientArguments),
+    /// Who may register portals over the wire: initial access tokens (RFC 7591).
+    #[command(name = "registration-token", after_help = registration_token::HELP)]
+    RegistrationToken(registration_token::RegistrationTokenArguments),
     /// Check this installation and say how to fix what is wrong.
     #[command(after_help = doctor::HELP)]
     Doctor(ConfigArgument),
@@ -115,10 +123,12 @@ pub fn run() -> ExitCode {
         let stopped = |()| ExitCode::SUCCESS;
         match cli.command {
             Command::Demo(arguments) => demo::run(arguments, json).await.map(stopped),
+            Command::Conformance(arguments) => conformance::run(arguments, json).await.map(stopped),
             Command::Serve(argument) => serve::run(argument, json).await.map(stopped),
             Command::Migrate(argument) => serve::migrate(argument, json).await.map(stopped),
             Command::Keys(arguments) => keys::run(arguments, json).await.map(stopped),
             Command::Client(arguments) => client::run(arguments, json).await,
+            Command::RegistrationToken(arguments) => registration_token::run(arguments, json).await.map(stopped),
             Command::Doctor(argument) => doctor::run(argument, json).await,
             Command::Config(arguments) => configuration::run(arguments, json),
             Command::RegisterSim(arguments) => crate::registers::simulator::run(arguments, json)

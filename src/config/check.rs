@@ -3,9 +3,9 @@
 use super::load::Loaded;
 use super::problem::Problem;
 use super::value::{SecretRef, is_loopback};
-use super::{CodeSender, Config, EmailSender, Register, RegisterAdapter};
+use super::{CertificateHeader, CodeSender, Config, EmailSender, Register, RegisterAdapter};
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use url::Url;
 
 /// Settings that contradict each other. Every problem names the key to change.
@@ -18,6 +18,7 @@ pub(super) fn contradictions(config: &Config) -> Vec<Problem> {
     for (section, settings) in config.registers.each() {
         register(section, settings, &mut found);
     }
+    tls(config, &mut found);
     acr(config, &mut found);
     found.0
 }
@@ -163,6 +164,47 @@ fn register(section: &str, register: &Register, found: &mut Found) {
     );
 }
 
+fn tls(config: &Config, found: &mut Found) {
+    let code = config.sign_in.fixed_code.as_deref();
+    found.unless(
+        code.is_none_or(|code| code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit())),
+        "sign_in.fixed_code",
+        "a code has six digits",
+    );
+    let tls = &config.tls;
+    found.unless(
+        tls.certificate.is_some() == tls.key.is_some(),
+        "tls.key",
+        "a certificate and its key are set together",
+    );
+    found.unless(
+        tls.mtls_listen.is_none() || tls.certificate.is_some(),
+        "tls.certificate",
+        "the listener for clients with certificates needs our own certificate",
+    );
+    found.unless(
+        tls.mtls_listen.is_none_or(|listen| listen.port() == 0 || listen != config.provider.listen),
+        "tls.mtls_listen",
+        "clients with certificates need an address of their own, not the one of provider.listen",
+    );
+    let origin = tls.mtls_url.as_ref().is_none_or(|url| {
+        url.scheme() == "https" && url.path() == "/" && url.query().is_none() && url.fragment().is_none()
+    });
+    found.unless(origin, "tls.mtls_url", "this is no https origin");
+    found.unless(
+        tls.mtls_url.is_none() || tls.sees_certificates(),
+        "tls.mtls_url",
+        "nothing would see the certificates of clients there: set mtls_listen or client_certificate_header",
+    );
+    let proxies = tls.trusted_proxies();
+    found.unless(proxies.is_some(), "tls.trusted_proxies", "these are no IP addresses parted by spaces");
+    found.unless(
+        tls.client_certificate_header == CertificateHeader::None || proxies.is_some_and(|list| !list.is_empty()),
+        "tls.trusted_proxies",
+        "the header counts only from proxies that are named here",
+    );
+}
+
 fn acr(config: &Config, found: &mut Found) {
     let mut seen = HashSet::new();
     for row in &config.acr {
@@ -197,14 +239,28 @@ impl Loaded {
                 self.check_secret(key, reference, &mut problems);
             }
         }
+        let mut files: Vec<(String, &Option<PathBuf>)> = Vec::new();
         for (section, register) in config.registers.each() {
             let tls = &register.tls;
             for (name, path) in [("ca", &tls.ca), ("certificate", &tls.certificate), ("key", &tls.key)] {
-                let Some(path) = path else { continue };
-                let key = format!("{section}.tls.{name}");
+                files.push((format!("{section}.tls.{name}"), path));
+            }
+        }
+        let (tls, registration) = (&config.tls, &config.registration);
+        for (key, path) in [
+            ("tls.certificate", &tls.certificate),
+            ("tls.key", &tls.key),
+            ("tls.client_ca", &tls.client_ca),
+            ("backchannel.trusted_ca", &config.backchannel.trusted_ca),
+            ("registration.software_statement_issuers", &registration.software_statement_issuers),
+        ] {
+            files.push((key.to_owned(), path));
+        }
+        for (key, path) in files {
+            if let Some(path) = path {
                 if let Err(error) = std::fs::File::open(path) {
                     problems.push(self.problem(&key, format!("{} cannot be read: {error}", path.display())));
-                } else if name == "key" && is_open_to_all(path) {
+                } else if key.ends_with("tls.key") && is_open_to_all(path) {
                     problems.push(self.open_to_all(&key, path));
                 }
             }

@@ -24,9 +24,11 @@ mod production;
 mod provider;
 mod reference;
 mod registers;
+mod registration;
 mod session;
 mod sign_in;
 mod sms;
+mod tls;
 mod tokens;
 mod value;
 mod voice;
@@ -51,9 +53,11 @@ pub use problem::{ConfigError, Problem, Source};
 pub use production::production_problems;
 pub use provider::{Environment, Provider};
 pub use registers::{Breaker, Register, RegisterAdapter, RegisterTls, Registers};
+pub use registration::{Registration, RegistrationMode};
 pub use session::Session;
 pub use sign_in::SignIn;
 pub use sms::{CodeSender, Sms};
+pub use tls::{CertificateHeader, Tls};
 pub use tokens::Tokens;
 pub use value::{ConnectionUrl, Days, Issuer, Millis, Seconds, SecretError, SecretRef};
 pub use voice::Voice;
@@ -99,8 +103,12 @@ pub struct Config {
     pub log: Log,
     /// Prometheus metrics.
     pub metrics: Metrics,
-    /// Back-channel logout.
+    /// Calls to portals.
     pub backchannel: Backchannel,
+    /// Clients that register themselves.
+    pub registration: Registration,
+    /// Our own TLS, and certificates of clients.
+    pub tls: Tls,
     /// The values of `acr`, weakest first.
     pub acr: Vec<AcrValue>,
 }

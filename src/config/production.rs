@@ -1,7 +1,7 @@
 //! What `serve` refuses: settings that are right for a test bench and wrong for real people.
 
 use super::problem::Problem;
-use super::{CodeSender, Config, EmailSender, Environment, RegisterAdapter};
+use super::{CodeSender, Config, EmailSender, Environment, RegisterAdapter, RegistrationMode};
 
 /// What stands between these settings and real people. Empty when nothing does. `serve` refuses to start otherwise,
 /// except that a sandbox may use the test inbox and go without a register.
@@ -22,6 +22,29 @@ pub fn production_problems(config: &Config) -> Vec<Problem> {
             "\"demo\" is for made-up people on one machine",
             "set \"production\", or \"sandbox\" for portals under development",
         );
+    }
+    if provider.environment == Environment::Conformance {
+        add(
+            "provider.environment",
+            "\"conformance\" is for test suites and one made-up person",
+            "set \"production\", or \"sandbox\" for portals under development",
+        );
+    }
+    let registration = &config.registration;
+    if registration.mode == RegistrationMode::Open {
+        add("registration.mode", "anybody could register a portal", "set \"token\" or \"off\"");
+    }
+    if registration.agreement_for_all {
+        add("registration.agreement_for_all", "anybody's portal would receive people's data", "set false");
+    }
+    if !registration.require_pkce {
+        add("registration.require_pkce", "codes could be used by whoever steals them (RFC 9700 2.1.1)", "set true");
+    }
+    if config.sign_in.fixed_code.is_some() {
+        add("sign_in.fixed_code", "everybody would know everybody's code", "set \"\"");
+    }
+    if config.backchannel.trusted_ca.is_some() {
+        add("backchannel.trusted_ca", "calls to portals would trust a test authority", "set \"\"");
     }
     if provider.environment == Environment::Sandbox {
         return problems;

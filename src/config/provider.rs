@@ -14,6 +14,8 @@ pub enum Environment {
     Sandbox,
     /// One command on one machine, with made-up people.
     Demo,
+    /// The suites of the OpenID Foundation, with one made-up person.
+    Conformance,
 }
 
 impl Environment {
@@ -23,6 +25,7 @@ impl Environment {
             Self::Production => "production",
             Self::Sandbox => "sandbox",
             Self::Demo => "demo",
+            Self::Conformance => "conformance",
         }
     }
 }
@@ -33,7 +36,7 @@ impl Environment {
 pub struct Provider {
     /// The issuer identifier.
     pub issuer: Issuer,
-    /// Where the server listens; TLS ends before it.
+    /// Where the server listens; TLS ends before it, or here when `[tls]` says so.
     pub listen: SocketAddr,
     /// What this installation is for.
     pub environment: Environment,
@@ -56,6 +59,11 @@ impl Provider {
     /// The relying party id of passkeys: the setting, or the issuer's host.
     pub fn rp_id(&self) -> &str {
         self.rp_id_setting.as_deref().unwrap_or_else(|| self.issuer.host())
+    }
+
+    /// Whether only made-up people are served.
+    pub fn is_made_up(&self) -> bool {
+        matches!(self.environment, Environment::Demo | Environment::Conformance)
     }
 
     /// Whether real people are served.

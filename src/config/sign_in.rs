@@ -1,6 +1,6 @@
 //! `[sign_in]`: sign-in pages and codes.
 
-use super::value::Seconds;
+use super::value::{Seconds, unless_empty};
 use serde::Deserialize;
 
 /// See `config/default.toml` for every key.
@@ -9,4 +9,7 @@ use serde::Deserialize;
 pub struct SignIn {
     /// A sent code.
     pub code_seconds: Seconds,
+    /// Every sent code is this one: conformance tests only.
+    #[serde(deserialize_with = "unless_empty")]
+    pub fixed_code: Option<String>,
 }

@@ -173,7 +173,7 @@ fn a_word_outside_the_list_names_the_list_and_the_nearest() {
     assert_eq!(
         error("[provider]\nenvironment = \"prodution\"\n"),
         "my.toml:2:15: provider.environment: \"prodution\" is not one of the allowed values\n  did you mean: \
-         \"production\"\n  allowed: \"production\", \"sandbox\", \"demo\""
+         \"production\"\n  allowed: \"production\", \"sandbox\", \"demo\", \"conformance\""
     );
     assert!(error("sms.sender = \"test_inbox\"\n").contains("did you mean: \"test-inbox\""));
     let text = error("[keys]\nalgorithms = [\"ES256\",\n  \"HS256\"]\n");

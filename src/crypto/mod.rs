@@ -3,6 +3,7 @@
 //! Everything here is a plain function of values: keys, time and randomness are handed in. Nothing reads a store.
 
 mod certificate;
+mod client_authorities;
 mod client_secret;
 mod compact;
 mod dpop;
@@ -22,6 +23,7 @@ mod signing;
 mod totp;
 
 pub use certificate::{CertificateError, read_certificate, self_signed_matches};
+pub use client_authorities::ClientAuthorities;
 pub use client_secret::{open_client_secret, seal_client_secret, verify_with_secret};
 pub use compact::{JWS_MAX_BYTES, VerifyError};
 pub use dpop::{DpopNonces, verify_proof};

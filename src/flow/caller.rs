@@ -12,6 +12,8 @@ pub struct Caller {
     pub proofs: Vec<String>,
     /// The certificate of the connection, DER: ended here, or by a proxy that the configuration trusts (RFC 9440).
     pub certificate: Option<Arc<[u8]>>,
+    /// Those that came with it, between it and an authority, DER.
+    pub intermediates: Vec<Arc<[u8]>>,
     /// `GET` or `POST`.
     pub method: &'static str,
     /// The addresses of the endpoint as clients know it, without query: one, and its mTLS alias where there is one.

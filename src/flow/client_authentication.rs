@@ -2,11 +2,12 @@
 
 use super::caller::Caller;
 use super::clients::{self, KnownClient};
-use super::{Outcome, Services};
+use super::{Fault, Outcome, Services, client_keys};
 use crate::base::sha256;
 use crate::crypto::{self, SigningAlgorithm};
+use crate::protocol::client::AuthenticationMethod;
 use crate::protocol::client_authentication::{Presented, Proof, failed};
-use crate::protocol::{Error, Parameters};
+use crate::protocol::{Client, Error, MacAlgorithm, Parameters};
 use crate::store;
 use crate::store::spent::SpentKind;
 use std::sync::Arc;
@@ -24,6 +25,10 @@ pub async fn authenticate(
     };
     let known = clients::find(services, presented.client_id()).await?;
     let now = services.clock.now();
+    if let Some(known) = known.as_ref().filter(|known| presented.leaves_it_to_the_connection(&known.client)) {
+        let proved = prove_by_certificate(services, caller, &known.client).await;
+        return Ok(proved.map(|()| known.clone()));
+    }
     let proof = match presented.prove(known.as_deref().map(|known| &known.client), services.issuer(), now) {
         Ok(proof) => proof,
         Err(error) => return Ok(Err(error)),
@@ -31,17 +36,22 @@ pub async fn authenticate(
     let Some(known) = known else {
         return Ok(Err(failed("unknown_client")));
     };
-    let (compact, header, claims) = match proof {
+    let claims = match proof {
         Proof::Complete => return Ok(Ok(known)),
-        Proof::Signature { compact, header, claims } => (compact, header, claims),
-        // No client can register it yet: its secret is not kept in a form that could verify this.
-        Proof::Mac { .. } => return Ok(Err(failed("assertion_mac"))),
+        Proof::Signature { compact, header, claims } => {
+            let allowed: Vec<SigningAlgorithm> = header.algorithm.as_str().parse().into_iter().collect();
+            if client_keys::verify(services, &known.client, compact, &allowed).await?.is_err() {
+                return Ok(Err(failed("assertion_signature")));
+            }
+            claims
+        }
+        Proof::Mac { compact, algorithm, claims } => {
+            if !keyed_with_its_secret(services, &known, (compact, algorithm))? {
+                return Ok(Err(failed("assertion_mac")));
+            }
+            claims
+        }
     };
-    let allowed: Vec<SigningAlgorithm> = header.algorithm.as_str().parse().into_iter().collect();
-    let keys = known.client.metadata.jwks.clone().unwrap_or_default();
-    if crypto::verify_with_jwks(compact, &keys, &allowed).is_err() {
-        return Ok(Err(failed("assertion_signature")));
-    }
     // Remembered for as long as the assertion could pass again, leeway included (F2, F3).
     let digest = sha256(format!("{}:{}:{}", presented.client_id().len(), presented.client_id(), claims.jti).as_bytes());
     let mut tx = services.db.begin().await?;
@@ -49,4 +59,41 @@ pub async fn authenticate(
     let fresh = store::spent::consume(&mut tx, SpentKind::ClientAssertion, &digest, now, until).await?;
     tx.commit().await?;
     Ok(if fresh { Ok(known) } else { Err(failed("assertion_replayed")) })
+}
+
+/// `client_secret_jwt`: whether the MAC is keyed with the client's secret or, within the overlap, the one before.
+fn keyed_with_its_secret(
+    services: &Services,
+    known: &KnownClient,
+    (compact, algorithm): (&str, MacAlgorithm),
+) -> Outcome<bool> {
+    let now = services.clock.now();
+    for (sealed, _) in known.sealed_secrets.iter().filter(|(_, until)| until.is_none_or(|until| now < until)) {
+        let secret = crypto::open_client_secret(&services.sealer, &known.client.client_id, sealed);
+        if crypto::verify_with_secret(compact, &secret.map_err(Fault::internal)?, algorithm).is_ok() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// RFC 8705 2: the certificate of the connection, whose key the caller has proved to hold.
+async fn prove_by_certificate(services: &Services, caller: &Caller, client: &Client) -> Result<(), Error> {
+    if client.disabled {
+        return Err(failed("client_disabled"));
+    }
+    let der = caller.certificate.as_deref().ok_or(failed("no_client_certificate"))?;
+    let certificate = crypto::read_certificate(der).map_err(|_| failed("certificate_malformed"))?;
+    let now = services.clock.now();
+    if client.metadata.token_endpoint_auth_method == AuthenticationMethod::SelfSignedTlsClientAuth {
+        let registered =
+            client_keys::any(services, client, |keys| crypto::self_signed_matches(&certificate, keys, now)).await;
+        return if registered { Ok(()) } else { Err(failed("certificate_not_registered")) };
+    }
+    let between = caller.intermediates.iter().map(AsRef::as_ref);
+    let vouched = services.client_authorities.as_ref().is_some_and(|known| known.vouch_for(der, between, now));
+    if !vouched {
+        return Err(failed("certificate_authority"));
+    }
+    client.metadata.doors.certificate_name().ok_or(failed("certificate_name_missing"))?.prove(&certificate)
 }

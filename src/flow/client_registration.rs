@@ -1,11 +1,12 @@
 //! Adding, showing and switching clients, by RFC 7591 metadata.
 
-use super::{Outcome, audit};
+use super::{Fault, Outcome, audit};
 use crate::audit::{AdministrationEvent, Word};
 use crate::base::{AgreementId, Entropy, Secret, Timestamp, random_token};
+use crate::crypto::{self, Sealer};
 use crate::db::{Db, Tx};
-use crate::protocol::client::{AuthenticationMethod, BasisKind, check_client_id};
-use crate::protocol::{ClientMetadata, Error, ErrorCode, RegistrationPolicy};
+use crate::protocol::client::{AuthenticationMethod, BasisKind, Bilingual, Sharing, check_client_id};
+use crate::protocol::{ClientMetadata, Error, ErrorCode, RegistrationPolicy, ScopeSet};
 use crate::store;
 use crate::store::Inserted;
 use crate::store::client::ClientStatus;
@@ -21,6 +22,108 @@ pub struct Registering<'a> {
     pub entropy: &'a dyn Entropy,
     /// http redirect addresses on this machine are taken.
     pub allow_loopback_http: bool,
+    /// Seals the secrets that must be kept; without it no client of `client_secret_jwt` can be registered.
+    pub sealer: Option<&'a Sealer>,
+    /// How long a secret lasts; `None`: it has no end.
+    pub secret_lifetime: Option<Duration>,
+}
+
+/// A secret that was drawn, ready to be kept.
+pub struct DrawnSecret {
+    /// To be shown once.
+    pub text: Secret,
+    /// As kept where a MAC is keyed with it.
+    pub sealed: Option<Vec<u8>>,
+    /// Its end.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Registering<'_> {
+    /// Draws a secret for a method that has one.
+    pub fn new_secret(&self, client_id: &str, method: AuthenticationMethod) -> Outcome<Option<DrawnSecret>> {
+        self.secret(client_id, method, None)
+    }
+
+    /// The same, with a secret that the caller brings.
+    fn secret(
+        &self,
+        client_id: &str,
+        method: AuthenticationMethod,
+        given: Option<Secret>,
+    ) -> Outcome<Option<DrawnSecret>> {
+        let keyed = match method {
+            AuthenticationMethod::ClientSecretBasic | AuthenticationMethod::ClientSecretPost => false,
+            AuthenticationMethod::ClientSecretJwt => true,
+            AuthenticationMethod::PrivateKeyJwt
+            | AuthenticationMethod::TlsClientAuth
+            | AuthenticationMethod::SelfSignedTlsClientAuth
+            | AuthenticationMethod::None => return Ok(None),
+        };
+        // Two, where a MAC is keyed with it: HS512 asks for 64 bytes (RFC 7518 3.2).
+        let parts = if keyed { 2 } else { 1 };
+        let draw = || Secret::new((0..parts).map(|_| random_token(self.entropy)).collect::<String>());
+        let text = given.unwrap_or_else(draw);
+        let sealed = match (keyed, self.sealer) {
+            (false, _) => None,
+            (true, Some(sealer)) => {
+                Some(crypto::seal_client_secret(sealer, client_id, &text).map_err(Fault::internal)?)
+            }
+            (true, None) => return Err(Fault::Internal("nothing to seal the secret with".to_owned())),
+        };
+        let expires_at = self.secret_lifetime.map(|lifetime| self.now.plus(lifetime));
+        Ok(Some(DrawnSecret { text, sealed, expires_at }))
+    }
+
+    /// Puts a secret in force; the one before is taken for `overlap`.
+    pub async fn put_secret(
+        &self,
+        tx: &mut Tx,
+        client_id: &str,
+        secret: &DrawnSecret,
+        overlap: Duration,
+    ) -> Outcome<bool> {
+        let new = store::client::NewSecret {
+            digest: secret.text.digest(),
+            sealed: secret.sealed.as_deref(),
+            expires_at: secret.expires_at,
+            old_until: self.now.plus(overlap),
+        };
+        if !store::client::replace_secret(tx, client_id, &new, self.now).await? {
+            return Ok(false);
+        }
+        let entry = audit::entry_at(AdministrationEvent::ClientSecretReplaced, self.now, self.entropy);
+        audit::append(tx, entry.client(client_id)).await?;
+        Ok(true)
+    }
+}
+
+/// Replaces the secret of a client by command. `None`: there is no such client, or its method has no secret.
+pub async fn rotate_secret(
+    registering: &Registering<'_>,
+    client_id: &str,
+    overlap: Duration,
+) -> Outcome<Option<DrawnSecret>> {
+    let mut tx = registering.db.begin().await?;
+    let Some(row) = store::client::find(&mut tx, client_id).await? else { return Ok(None) };
+    let metadata: ClientMetadata = serde_json::from_str(&row.metadata)?;
+    let Some(secret) = registering.new_secret(client_id, metadata.token_endpoint_auth_method)? else {
+        return Ok(None);
+    };
+    registering.put_secret(&mut tx, client_id, &secret, overlap).await?;
+    tx.commit().await?;
+    Ok(Some(secret))
+}
+
+/// An agreement over all that scopes stand for: conformance tests with made-up people only.
+pub fn agreement_for(scope: &ScopeSet) -> Option<Sharing> {
+    let claims: Vec<_> = scope.claims().into_iter().collect();
+    (!claims.is_empty()).then(|| Sharing {
+        claims,
+        purpose: Bilingual { vi: "Thử nghiệm".to_owned(), en: "Testing".to_owned() },
+        legal_basis: "Thử nghiệm".to_owned(),
+        basis_kind: BasisKind::Law,
+        term_days: 365,
+    })
 }
 
 /// A client to be registered.
@@ -46,7 +149,7 @@ pub struct Added {
 }
 
 /// Letters and digits only: an id that began with a hyphen would be an option on a command line.
-fn made_up_id(entropy: &dyn Entropy) -> String {
+pub fn made_up_id(entropy: &dyn Entropy) -> String {
     random_token(entropy).chars().filter(char::is_ascii_alphanumeric).take(22).collect()
 }
 
@@ -62,28 +165,24 @@ pub async fn add(registering: &Registering<'_>, json: &str, new: NewClient) -> O
         Ok(sector) => sector,
         Err(error) => return Ok(Err(error)),
     };
-    let client_secret = match metadata.token_endpoint_auth_method {
-        AuthenticationMethod::ClientSecretBasic
-        | AuthenticationMethod::ClientSecretPost
-        | AuthenticationMethod::ClientSecretJwt => {
-            Some(new.secret.unwrap_or_else(|| Secret::new(random_token(registering.entropy))))
-        }
-        AuthenticationMethod::PrivateKeyJwt
-        | AuthenticationMethod::TlsClientAuth
-        | AuthenticationMethod::SelfSignedTlsClientAuth
-        | AuthenticationMethod::None => None,
-    };
+    let secret = registering.secret(&client_id, metadata.token_endpoint_auth_method, new.secret)?;
     let row = store::client::Client {
         client_id: client_id.clone(),
         metadata: serde_json::to_string(&metadata)?,
-        secret_digest: client_secret.as_ref().map(Secret::digest),
+        secret_digest: secret.as_ref().map(|secret| secret.text.digest()),
         sector,
         status: ClientStatus::Active,
         is_demo: new.demo,
         version: 1,
         created_at: registering.now,
         updated_at: registering.now,
+        managed: store::client::Managed {
+            secret_expires_at: secret.as_ref().and_then(|secret| secret.expires_at),
+            secret_sealed: secret.as_ref().and_then(|secret| secret.sealed.clone()),
+            ..store::client::Managed::default()
+        },
     };
+    let client_secret = secret.map(|secret| secret.text);
     let mut tx = registering.db.begin().await?;
     if new.demo {
         // A later start finds its clients again, perhaps on other ports.
@@ -103,7 +202,12 @@ pub async fn add(registering: &Registering<'_>, json: &str, new: NewClient) -> O
 }
 
 /// Puts the sharing agreement of the metadata in force.
-async fn agree(registering: &Registering<'_>, tx: &mut Tx, client_id: &str, metadata: &ClientMetadata) -> Outcome<()> {
+pub async fn agree(
+    registering: &Registering<'_>,
+    tx: &mut Tx,
+    client_id: &str,
+    metadata: &ClientMetadata,
+) -> Outcome<()> {
     let Some(sharing) = &metadata.sharing else {
         return Ok(());
     };

@@ -1,7 +1,9 @@
 //! Known clients, kept for a few seconds in each process and dropped at once when another node says so.
 
 use super::{Outcome, Services};
+use crate::base::{Digest, Timestamp};
 use crate::db::{Db, Tx};
+use crate::protocol::client::SecretTerms;
 use crate::protocol::{Client, cross_origin};
 use crate::store;
 use crate::store::agreement::Agreement;
@@ -21,6 +23,10 @@ pub struct KnownClient {
     pub client: Client,
     /// The only ground on which claims leave.
     pub agreement: Option<Agreement>,
+    /// Its secrets as kept for `client_secret_jwt`, sealed, each with the time from which it is not taken any more.
+    pub sealed_secrets: Vec<(Vec<u8>, Option<Timestamp>)>,
+    /// SHA-256 of its logo as we serve it.
+    pub logo: Option<Digest>,
 }
 
 /// The process's copy of known clients. Misses are kept too, bounded in number (S2).
@@ -78,11 +84,22 @@ async fn keep(
     agreement: Option<Agreement>,
 ) -> Outcome<Option<Arc<KnownClient>>> {
     let known = match row {
-        Some(row) => Some(Arc::new(KnownClient { client: of_row(row)?, agreement })),
+        Some(row) => Some(Arc::new(KnownClient {
+            sealed_secrets: sealed_secrets(&row.managed),
+            logo: row.managed.logo_digest,
+            client: of_row(row)?,
+            agreement,
+        })),
         None => None,
     };
     services.clients.known.insert(client_id.to_owned(), known.clone()).await;
     Ok(known)
+}
+
+fn sealed_secrets(kept: &store::client::Managed) -> Vec<(Vec<u8>, Option<Timestamp>)> {
+    let current = kept.secret_sealed.clone().map(|sealed| (sealed, kept.secret_expires_at));
+    let old = kept.old_secret_sealed.clone().zip(kept.old_secret_until).map(|(sealed, until)| (sealed, Some(until)));
+    current.into_iter().chain(old).collect()
 }
 
 /// Clients read at once while their origins are gathered.
@@ -122,6 +139,10 @@ pub fn of_row(row: store::client::Client) -> Outcome<Client> {
         client_id: row.client_id,
         metadata: serde_json::from_str(&row.metadata)?,
         secret_digest: row.secret_digest,
+        secret_terms: SecretTerms {
+            expires_at: row.managed.secret_expires_at,
+            old: row.managed.old_secret_digest.zip(row.managed.old_secret_until),
+        },
         sector: row.sector,
         disabled: row.status != store::client::ClientStatus::Active,
     })

@@ -166,6 +166,8 @@ pub async fn add_client(services: &Services, client_id: &str, metadata: &Value) 
         now: services.clock.now(),
         entropy: &*services.entropy,
         allow_loopback_http: true,
+        sealer: Some(&services.sealer),
+        secret_lifetime: None,
     };
     let secret = Some(client_secret_of(services, client_id)?);
     let new = NewClient { client_id: Some(client_id.to_owned()), secret, demo: true };

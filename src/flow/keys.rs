@@ -188,7 +188,7 @@ pub async fn keep(services: &Services) -> Outcome<()> {
     let making = Making {
         now: services.clock.now(),
         entropy: &*services.entropy,
-        demo: services.config.provider.environment == crate::config::Environment::Demo,
+        demo: services.config.provider.is_made_up(),
         force: false,
     };
     let done = rotate(&services.db, &services.sealer, &policy(&services.config), making).await?;

@@ -3,6 +3,7 @@
 use super::Services;
 use super::keys::Ring;
 use crate::base::{Timestamp, sha256};
+use crate::config::RegistrationMode;
 use crate::protocol::{Capabilities, Endpoints, SigningAlgorithm, discovery};
 use serde_json::Value;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -79,6 +80,10 @@ pub fn capabilities(services: &Services) -> Capabilities {
             .collect(),
         ui_locales: vec!["vi".to_owned(), "en".to_owned()],
         representation: services.organizations.is_connected(),
+        registration: services.config.registration.mode != RegistrationMode::Off,
+        certificates: services.config.tls.sees_certificates(),
+        client_authorities: services.client_authorities.is_some(),
+        mtls_origin: services.config.tls.mtls_url.as_ref().map(|url| url.origin().ascii_serialization()),
     }
 }
 

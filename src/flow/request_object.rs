@@ -1,8 +1,8 @@
 //! Request objects (RFC 9101): decrypted, verified with the client's registered keys, and read as parameters.
 
 use super::clients::KnownClient;
-use super::{Outcome, Services};
-use crate::crypto::{self, SigningAlgorithm};
+use super::{Outcome, Services, client_keys};
+use crate::crypto::SigningAlgorithm;
 use crate::protocol::client::Profile;
 use crate::protocol::request_object::{Expected, RequestObject, Rules, refused};
 use crate::protocol::{Error, Parameters};
@@ -45,8 +45,7 @@ pub async fn read(
         Err(error) => return Ok(Err(error)),
     };
     let allowed: Vec<SigningAlgorithm> = accepted.algorithm.as_str().parse().into_iter().collect();
-    let keys = client.metadata.jwks.clone().unwrap_or_default();
-    if crypto::verify_with_jwks(sent, &keys, &allowed).is_err() {
+    if client_keys::verify(services, client, sent, &allowed).await?.is_err() {
         return Ok(Err(refused("request_object_signature")));
     }
     Ok(Ok(accepted.parameters))

@@ -1,13 +1,16 @@
 //! What every use case needs, made once at start and handed down: no globals.
 
+use super::client_keys::KeySets;
 use super::clients::Clients;
 use super::keys::Keys;
+use super::software_statement::StatementIssuer;
 use crate::base::{Clock, Entropy};
 use crate::cache::Cache;
 use crate::config::Config;
-use crate::crypto::{DpopNonces, Passkeys, PasswordHasher, Sealer};
+use crate::crypto::{ClientAuthorities, DpopNonces, Passkeys, PasswordHasher, Sealer};
 use crate::db::Db;
 use crate::identity::{AcrTable, Places};
+use crate::notify::OutboundClient;
 use crate::registers::{OrganizationRegister, PopulationRegister};
 use std::sync::Arc;
 
@@ -35,6 +38,14 @@ pub struct Services {
     pub passkeys: Passkeys,
     /// Known clients.
     pub clients: Clients,
+    /// Calls to addresses that clients registered, guarded.
+    pub outbound: OutboundClient,
+    /// Key sets of clients, as fetched.
+    pub key_sets: KeySets,
+    /// Who vouches for the certificates of clients (`tls_client_auth`).
+    pub client_authorities: Option<ClientAuthorities>,
+    /// Whose software statements are trusted.
+    pub statement_issuers: Vec<StatementIssuer>,
     /// The population register.
     pub population: Arc<dyn PopulationRegister>,
     /// The registers of enterprises and of state bodies.

@@ -1,6 +1,7 @@
 //! What every request passes: id, log line, metrics, host check, limits, guards in the answer.
 
 use super::{AppState, Site};
+use crate::protocol::discovery;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -104,12 +105,12 @@ pub async fn own_host(State(state): State<AppState>, request: Request, next: Nex
     let path = request.uri().path();
     let probe = path.starts_with("/health/") || path == "/metrics";
     // A request may name its host in two places and more than once (RFC 9112 3.2.2): every name must be ours.
-    let own = state.site.host.as_bytes();
+    let other = state.site.mtls_origin.as_deref().filter(|_| discovery::is_aliased(path));
+    let other = other.and_then(|origin| origin.split_once("://")).map(|(_, host)| host.as_bytes());
+    let own = |host: &[u8]| host == state.site.host.as_bytes() || Some(host) == other;
     let mut named = request.headers().get_all(header::HOST).iter().map(HeaderValue::as_bytes).peekable();
     let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
-    let served = (named.peek().is_some() || authority.is_some())
-        && named.all(|host| host == own)
-        && authority.is_none_or(|host| host == own);
+    let served = (named.peek().is_some() || authority.is_some()) && named.all(own) && authority.is_none_or(own);
     if !probe && !served {
         return (StatusCode::MISDIRECTED_REQUEST, "This server does not answer for that host.\n").into_response();
     }

@@ -13,6 +13,7 @@ mod oidc;
 mod operations;
 mod problem;
 mod public;
+mod registration;
 mod signin;
 mod signout;
 mod visitor;
@@ -21,6 +22,7 @@ use crate::flow::Services;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -28,6 +30,7 @@ use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
+pub use caller::PeerCertificates;
 pub use demo::{DemoCitizen, DemoSite};
 pub use layers::RequestMetrics;
 pub use operations::metrics_router;
@@ -50,6 +53,10 @@ pub struct Site {
     pub body_bytes: usize,
     /// The header in which a trusted proxy tells the caller's address; `None`: nobody is believed.
     pub proxy_header: Option<&'static str>,
+    /// The proxies whose word on client certificates counts (RFC 9440); empty: nobody's.
+    pub certificate_proxies: Vec<IpAddr>,
+    /// `scheme://host[:port]` at which clients with certificates call, where that is another.
+    pub mtls_origin: Option<String>,
     /// Anything but production: pages say so.
     pub test_environment: bool,
     /// The person's help line.
@@ -105,6 +112,7 @@ pub fn router(state: AppState) -> Router {
     let body_bytes = state.site.body_bytes;
     let pages = Router::new()
         .merge(oidc::router())
+        .merge(registration::router(&state))
         .merge(signin::router())
         .merge(create::router())
         .merge(account::router(&state))

@@ -172,7 +172,7 @@ async fn userinfo(State(state): State<AppState>, caller: Caller) -> Response {
 }
 
 /// An answer of RFC 6750 3, RFC 9449 7.1.
-fn refused_token(scheme: Scheme, error: Option<&Error>) -> Response {
+pub fn refused_token(scheme: Scheme, error: Option<&Error>) -> Response {
     let status = match error.map(|error| error.code) {
         Some(ErrorCode::InvalidRequest) => StatusCode::BAD_REQUEST,
         Some(ErrorCode::InsufficientScope) => StatusCode::FORBIDDEN,
@@ -193,7 +193,7 @@ fn refused_token(scheme: Scheme, error: Option<&Error>) -> Response {
 }
 
 /// An answer of RFC 6749 5.2.
-fn oauth_error(error: &Error, headers: &HeaderMap) -> Response {
+pub fn oauth_error(error: &Error, headers: &HeaderMap) -> Response {
     tracing::info!(error = error.code.as_str(), reason = error.reason, "a client's request was refused");
     metrics::counter!("client_errors_total", "error" => error.code.as_str(), "reason" => error.reason).increment(1);
     let status =
@@ -207,7 +207,7 @@ fn oauth_error(error: &Error, headers: &HeaderMap) -> Response {
 }
 
 /// Our own failure, at an endpoint of clients: never a yes, never "wrong credentials" (I9).
-fn oauth_fault(fault: &Fault) -> Response {
+pub fn oauth_fault(fault: &Fault) -> Response {
     let (status, code) = match fault {
         Fault::Unavailable(_) | Fault::Overloaded { .. } => {
             (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
@@ -225,7 +225,7 @@ fn oauth_fault(fault: &Fault) -> Response {
     response
 }
 
-fn json_answer(status: StatusCode, value: &Value) -> Response {
+pub fn json_answer(status: StatusCode, value: &Value) -> Response {
     let mut response = (status, [(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response();
     response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
     response

@@ -19,6 +19,7 @@ use std::time::Instant;
 pub fn router(state: &AppState) -> Router<AppState> {
     Router::new()
         .route("/.well-known/openid-configuration", get(discovery).options(public_preflight))
+        .route("/.well-known/oauth-authorization-server", get(discovery).options(public_preflight))
         .route("/jwks", get(jwks).options(public_preflight))
         .layer(from_fn_with_state(state.clone(), layers::own_host))
         .layer(from_fn_with_state(state.clone(), observe))
@@ -56,14 +57,14 @@ fn answer(state: &AppState, asked: &HeaderMap, which: fn(&Documents<Bytes>) -> &
 
 /// Counts and measures. These answers say nothing of anybody and leave no log line unless somebody asks for "debug".
 async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let discovery = request.uri().path() != "/jwks";
+    let route = ["/jwks", "/.well-known/oauth-authorization-server"].into_iter().find(|p| *p == request.uri().path());
+    let route = route.unwrap_or("/.well-known/openid-configuration");
     let method = layers::method_label(request.method());
     let started = Instant::now();
     let mut response = next.run(request).await;
     layers::add_guards(&state.site, &mut response);
     let took = started.elapsed();
     let status = response.status();
-    let route = if discovery { "/.well-known/openid-configuration" } else { "/jwks" };
     tracing::debug!(route, status = status.as_u16(), "answered");
     if status == StatusCode::OK {
         metrics::counter!("http_requests_total", "route" => route, "method" => method, "status" => "200").increment(1);

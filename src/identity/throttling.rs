@@ -150,6 +150,15 @@ impl Rule {
         limit: Limit::PauseUntilForgotten(600),
     };
 
+    /// Clients registered over the wire, and tokens of registration that were refused, per network (S2).
+    pub const REGISTER_CLIENT: Self = Self {
+        scope: "register_client:network",
+        free: 600,
+        pauses: &[],
+        forget: Forget::AfterFirst(Duration::from_hours(1)),
+        limit: Limit::PauseUntilForgotten(600),
+    };
+
     /// The rule that slows guessing of a method; `None` for a passkey, which cannot be guessed (M5).
     pub const fn of(method: Method) -> Option<&'static Self> {
         match method {

@@ -113,6 +113,7 @@ pub async fn confirm_waiting(services: &Services) -> Outcome<()> {
 pub async fn sweep(services: &Services) -> Outcome<()> {
     let now = services.clock.now();
     let day_ago = now.minus(Duration::from_secs(86_400));
+    let unused = now.minus(services.config.registration.unused_days.duration());
     let month_ago = now.minus(Duration::from_secs(30 * 86_400));
     macro_rules! sweep_all {
         ($($sweep:expr),* $(,)?) => {$(
@@ -136,5 +137,8 @@ pub async fn sweep(services: &Services) -> Outcome<()> {
         async |tx| store::sweep::grants(tx, month_ago, BATCH).await,
         async |tx| store::sweep::sessions(tx, month_ago, BATCH).await,
     );
+    if services.config.registration.is_open() {
+        sweep_all!(async |tx| store::sweep::unused_clients(tx, unused, BATCH).await);
+    }
     Ok(())
 }

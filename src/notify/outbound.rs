@@ -62,6 +62,8 @@ pub enum DeliveryError {
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
+    /// `Content-Type` without parameters, in lower case; empty when there is none.
+    pub media_type: String,
     /// At most 64 KiB.
     pub body: Vec<u8>,
 }
@@ -83,13 +85,24 @@ impl OutboundClient {
     /// # Errors
     /// A text for the operator, when TLS cannot be set up.
     pub fn new(policy: OutboundPolicy) -> Result<Self, String> {
-        let system: Lookup =
-            Arc::new(|name| Box::pin(async move { Ok(tokio::net::lookup_host((name.as_str(), 0)).await?.collect()) }));
-        Self::with_lookup(policy, system)
+        Self::trusting(policy, None)
     }
 
-    fn with_lookup(policy: OutboundPolicy, lookup: Lookup) -> Result<Self, String> {
+    /// The same, and trusts the authorities of a PEM text too: tests only.
+    ///
+    /// # Errors
+    /// A text for the operator, when TLS cannot be set up or the text holds no certificate.
+    pub fn trusting(policy: OutboundPolicy, more: Option<&[u8]>) -> Result<Self, String> {
+        let more = more.map(reqwest::Certificate::from_pem_bundle).transpose();
+        let more = more.map_err(|_| "the further authority is no PEM certificate".to_owned())?.unwrap_or_default();
+        let system: Lookup =
+            Arc::new(|name| Box::pin(async move { Ok(tokio::net::lookup_host((name.as_str(), 0)).await?.collect()) }));
+        Self::with_lookup(policy, system, more)
+    }
+
+    fn with_lookup(policy: OutboundPolicy, lookup: Lookup, more: Vec<reqwest::Certificate>) -> Result<Self, String> {
         let http = reqwest::Client::builder()
+            .tls_certs_merge(more)
             .dns_resolver(Arc::new(GuardedResolver { lookup, policy }))
             .redirect(Policy::none())
             .no_proxy()
@@ -122,6 +135,9 @@ impl OutboundClient {
     async fn run(&self, request: reqwest::RequestBuilder) -> Result<Reply, DeliveryError> {
         let mut response = request.send().await.map_err(|error| failure(&error))?;
         let status = response.status().as_u16();
+        let media_type = response.headers().get(reqwest::header::CONTENT_TYPE);
+        let media_type = media_type.and_then(|value| value.to_str().ok()?.split(';').next());
+        let media_type = media_type.unwrap_or_default().trim().to_ascii_lowercase();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
             if body.len().saturating_add(chunk.len()) > REPLY_MAX_BYTES {
@@ -129,7 +145,7 @@ impl OutboundClient {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Reply { status, body })
+        Ok(Reply { status, media_type, body })
     }
 }
 

@@ -4,14 +4,16 @@ use super::representation::RepresentationPolicy;
 use super::scope::{ClaimName, ScopeSet};
 use super::uri;
 use super::{AssertionAlgorithm, Error, SigningAlgorithm};
-use crate::base::{Digest, Secret};
+use crate::base::{Digest, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 mod doors;
+mod dynamic;
 mod registration;
 
 pub use doors::Doors;
+pub use dynamic::{Registrant, Submitted};
 pub use registration::{RegistrationPolicy, check_client_id};
 
 /// RFC 7591 2, with the grants that exist here; `password` and `implicit` never will (H5).
@@ -108,7 +110,7 @@ impl AuthenticationMethod {
     ];
 
     /// Those that this version serves.
-    pub const SERVED: &[Self] = &[Self::PrivateKeyJwt, Self::ClientSecretBasic, Self::ClientSecretPost, Self::None];
+    pub const SERVED: &[Self] = &Self::ALL;
 
     /// The name on the wire.
     pub const fn as_str(self) -> &'static str {
@@ -360,6 +362,15 @@ impl ClientMetadata {
     }
 }
 
+/// How long secrets are taken.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SecretTerms {
+    /// When the secret ends (`client_secret_expires_at`, RFC 7591 3.2.1); `None`: never.
+    pub expires_at: Option<Timestamp>,
+    /// SHA-256 of the secret before, and until when it is taken too.
+    pub old: Option<(Digest, Timestamp)>,
+}
+
 /// A registered client, as loaded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Client {
@@ -369,6 +380,8 @@ pub struct Client {
     pub metadata: ClientMetadata,
     /// SHA-256 of its secret, if it has one.
     pub secret_digest: Option<Digest>,
+    /// How long that and the one before are taken.
+    pub secret_terms: SecretTerms,
     /// Sector of pairwise subjects, fixed at registration.
     pub sector: String,
     /// Switched off: no grant, no token of it works (E5).
@@ -414,9 +427,13 @@ impl Client {
         self.metadata.doors.profile.is_some()
     }
 
-    /// Whether `presented` is its secret, compared in constant time. `false` for a client without one.
-    pub fn has_secret(&self, presented: &Secret) -> bool {
-        self.secret_digest.is_some_and(|digest| digest == presented.digest())
+    /// Whether `presented` is its secret or, within the overlap, the one before, compared in constant time. Ends are
+    /// judged here, at use (T5). `false` for a client without one.
+    pub fn has_secret(&self, presented: &Secret, now: Timestamp) -> bool {
+        let digest = presented.digest();
+        let current = self.secret_digest.is_some_and(|kept| kept == digest);
+        let old = self.secret_terms.old.as_ref().is_some_and(|(kept, until)| *kept == digest && now < *until);
+        (current && self.secret_terms.expires_at.is_none_or(|end| now < end)) || old
     }
 
     /// What its ID tokens and logout tokens are signed with.
@@ -468,6 +485,7 @@ pub(crate) mod tests {
             client_id: "portal".into(),
             metadata,
             secret_digest: Some(Secret::new("portal-secret").digest()),
+            secret_terms: SecretTerms::default(),
             sector: "dichvucong.example".into(),
             disabled: false,
         }
@@ -512,10 +530,23 @@ pub(crate) mod tests {
     #[test]
     fn f11_a_client_without_a_secret_matches_none() {
         let mut client = client_with(|_| {});
-        assert!(client.has_secret(&Secret::new("portal-secret")));
-        assert!(!client.has_secret(&Secret::new("portal-secreT")) && !client.has_secret(&Secret::new("")));
+        let has = |client: &Client, text: &str| client.has_secret(&Secret::new(text), Timestamp::from_seconds(1));
+        assert!(has(&client, "portal-secret"));
+        assert!(!has(&client, "portal-secreT") && !has(&client, ""));
         client.secret_digest = None;
-        assert!(!client.has_secret(&Secret::new("")));
+        assert!(!has(&client, ""));
+    }
+
+    #[test]
+    fn t5_a_secret_ends_at_its_time_and_the_one_before_at_the_end_of_the_overlap() {
+        let mut client = client_with(|_| {});
+        client.secret_terms = SecretTerms {
+            expires_at: Some(Timestamp::from_seconds(100)),
+            old: Some((Secret::new("old-secret").digest(), Timestamp::from_seconds(50))),
+        };
+        let has = |text: &str, at| client.has_secret(&Secret::new(text), Timestamp::from_seconds(at));
+        assert!(has("portal-secret", 99) && !has("portal-secret", 100));
+        assert!(has("old-secret", 49) && !has("old-secret", 50));
     }
 
     #[test]

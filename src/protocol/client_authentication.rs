@@ -158,6 +158,16 @@ impl Presented {
         }
     }
 
+    /// Whether only a name was presented, and the client proves itself by the certificate of its connection (RFC 8705 2):
+    /// by nothing of the request.
+    pub fn leaves_it_to_the_connection(&self, client: &Client) -> bool {
+        let by_certificate = matches!(
+            client.metadata.token_endpoint_auth_method,
+            AuthenticationMethod::TlsClientAuth | AuthenticationMethod::SelfSignedTlsClientAuth
+        );
+        by_certificate && matches!(self, Self::Public { client_id } if *client_id == client.client_id)
+    }
+
     /// Judges what was presented against what is registered; `issuer` is ours.
     ///
     /// # Errors
@@ -173,7 +183,7 @@ impl Presented {
         match self {
             Self::Public { .. } => Ok(Proof::Complete),
             Self::Basic { secret, .. } | Self::Post { secret, .. } => {
-                if client.has_secret(secret) {
+                if client.has_secret(secret, now) {
                     Ok(Proof::Complete)
                 } else {
                     Err(failed("wrong_secret"))

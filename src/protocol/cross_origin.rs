@@ -44,6 +44,7 @@ mod tests {
                 ..ClientMetadata::default()
             },
             secret_digest: None,
+            secret_terms: Default::default(),
             sector: String::new(),
             disabled: false,
         }

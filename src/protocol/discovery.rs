@@ -1,11 +1,11 @@
 //! What this provider says about itself (OpenID Connect Discovery 1.0 section 3, RFC 8414 2): only what is true.
 
-use super::SigningAlgorithm;
 use super::authorize::{Prompt, ResponseMode};
 use super::client::{AuthenticationMethod, GrantType};
 use super::representation;
 use super::scope::{self, ClaimName};
-use serde_json::{Value, json};
+use super::{MacAlgorithm, SigningAlgorithm};
+use serde_json::{Map, Value, json};
 
 /// Paths below the issuer.
 pub mod path {
@@ -27,6 +27,10 @@ pub mod path {
     pub const REVOKE: &str = "/revoke";
     /// End-session endpoint (OpenID Connect RP-Initiated Logout 1.0).
     pub const LOGOUT: &str = "/logout";
+    /// Client registration (RFC 7591); a registered client is below it (RFC 7592).
+    pub const REGISTER: &str = "/register";
+    /// RFC 8414 3.
+    pub const OAUTH_METADATA: &str = "/.well-known/oauth-authorization-server";
 }
 
 /// The issuer and what lies below it. Comes from configuration only, never from a request (J1, J2).
@@ -65,9 +69,26 @@ pub struct Capabilities {
     pub ui_locales: Vec<String>,
     /// A register of organizations is connected, so that people can act for them.
     pub representation: bool,
+    /// Clients can register themselves.
+    pub registration: bool,
+    /// Certificates of clients reach us (RFC 8705).
+    pub certificates: bool,
+    /// Somebody vouches for some of them: `tls_client_auth` works.
+    pub client_authorities: bool,
+    /// Where the same endpoints ask clients for a certificate: an origin.
+    pub mtls_origin: Option<String>,
 }
 
 impl Capabilities {
+    /// The ways a client can prove itself here, the preferred one first.
+    pub fn authentication_methods(&self) -> impl Iterator<Item = AuthenticationMethod> {
+        AuthenticationMethod::SERVED.iter().copied().filter(|method| match method {
+            AuthenticationMethod::TlsClientAuth => self.certificates && self.client_authorities,
+            AuthenticationMethod::SelfSignedTlsClientAuth => self.certificates,
+            _ => true,
+        })
+    }
+
     /// Whether an acr value may be asked for.
     pub fn knows_acr(&self, acr: &str) -> bool {
         self.acr_values.iter().chain(&self.acr_aliases).any(|known| known == acr)
@@ -77,8 +98,10 @@ impl Capabilities {
 /// The metadata document.
 pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
     let algorithms: Vec<&str> = capabilities.signing_algorithms.iter().map(|a| a.as_str()).collect();
-    let assertion_algorithms: Vec<&str> = SigningAlgorithm::ALL.iter().map(|a| a.as_str()).collect();
-    let methods: Vec<&str> = AuthenticationMethod::SERVED.iter().map(|method| method.as_str()).collect();
+    let signatures: Vec<&str> = SigningAlgorithm::ALL.iter().map(|a| a.as_str()).collect();
+    let macs = MacAlgorithm::ALL.iter().map(|algorithm| algorithm.as_str());
+    let assertion_algorithms: Vec<&str> = signatures.iter().copied().chain(macs).collect();
+    let methods: Vec<&str> = capabilities.authentication_methods().map(AuthenticationMethod::as_str).collect();
     let confidential: Vec<&str> = methods.iter().copied().filter(|method| *method != "none").collect();
     let response_modes: Vec<&str> = ResponseMode::ALL.map(ResponseMode::as_str).into_iter().chain(["jwt"]).collect();
     let grants: Vec<&str> = GrantType::SERVED.iter().map(|grant| grant.as_str()).collect();
@@ -123,7 +146,7 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "request_parameter_supported": true,
         "request_uri_parameter_supported": true,
         "require_request_uri_registration": true,
-        "request_object_signing_alg_values_supported": assertion_algorithms,
+        "request_object_signing_alg_values_supported": signatures,
         "require_signed_request_object": false,
         "dpop_signing_alg_values_supported": SigningAlgorithm::FAPI.map(SigningAlgorithm::as_str),
         "acr_values_supported": capabilities.acr_values,
@@ -142,11 +165,45 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "backchannel_logout_supported": true,
         "backchannel_logout_session_supported": true,
     });
-    if let (true, Some(members)) = (capabilities.representation, document.as_object_mut()) {
+    let Some(members) = document.as_object_mut() else { return document };
+    if capabilities.representation {
         // RFC 9396 10.
         members.insert("authorization_details_types_supported".to_owned(), json!([representation::TYPE]));
     }
+    if capabilities.registration {
+        members.insert("registration_endpoint".to_owned(), endpoints.url(path::REGISTER).into());
+    }
+    if capabilities.certificates {
+        // RFC 8705 3.3.
+        members.insert("tls_client_certificate_bound_access_tokens".to_owned(), true.into());
+    }
+    if let Some(origin) = &capabilities.mtls_origin {
+        // RFC 8705 5: every endpoint that clients call, at the listener that asks for their certificate.
+        let there = Endpoints::new(origin.as_str());
+        let aliases: Map<String, Value> = ALIASED
+            .iter()
+            .filter(|(name, _)| members.contains_key(*name))
+            .map(|(name, path)| ((*name).to_owned(), there.url(path).into()))
+            .collect();
+        members.insert("mtls_endpoint_aliases".to_owned(), Value::Object(aliases));
+    }
     document
+}
+
+/// The endpoints at which a client may show a certificate.
+const ALIASED: &[(&str, &str)] = &[
+    ("token_endpoint", path::TOKEN),
+    ("userinfo_endpoint", path::USERINFO),
+    ("pushed_authorization_request_endpoint", path::PAR),
+    ("introspection_endpoint", path::INTROSPECT),
+    ("revocation_endpoint", path::REVOKE),
+    ("registration_endpoint", path::REGISTER),
+];
+
+/// Whether clients may call this path at the origin that asks for their certificate. Pages stay at the issuer's.
+pub fn is_aliased(path: &str) -> bool {
+    let below = |of: &str| path.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    ALIASED.iter().any(|(_, of)| below(of))
 }
 
 #[cfg(test)]
@@ -160,7 +217,27 @@ pub(crate) mod tests {
             signing_algorithms: SigningAlgorithm::ALL.to_vec(),
             ui_locales: vec!["vi".into(), "en".into()],
             representation: true,
+            registration: false,
+            certificates: false,
+            client_authorities: false,
+            mtls_origin: None,
         }
+    }
+
+    #[test]
+    fn registration_and_mutual_tls_are_announced_only_where_they_are() {
+        let there = Capabilities {
+            registration: true,
+            certificates: true,
+            client_authorities: true,
+            mtls_origin: Some("https://mtls.example:8444".into()),
+            ..capabilities()
+        };
+        let document = super::document(&Endpoints::new("https://id.example"), &there);
+        assert_eq!(document["registration_endpoint"], "https://id.example/register");
+        assert_eq!(document["mtls_endpoint_aliases"]["token_endpoint"], "https://mtls.example:8444/token");
+        let without = super::document(&Endpoints::new("https://id.example"), &capabilities());
+        assert!(without.get("registration_endpoint").is_none() && without.get("mtls_endpoint_aliases").is_none());
     }
 
     #[test]
@@ -199,7 +276,7 @@ pub(crate) mod tests {
         assert_eq!(document["code_challenge_methods_supported"], json!(["S256"]));
         assert_eq!(document["subject_types_supported"], json!(["pairwise"]));
         let text = document.to_string();
-        for absent in ["password", "implicit", "\"token\"", "HS256", "registration_endpoint"] {
+        for absent in ["password", "implicit", "\"token\"", "registration_endpoint"] {
             assert!(!text.contains(absent), "{absent}");
         }
         // The document describes what it is given: fewer keys, fewer algorithms.
@@ -212,6 +289,6 @@ pub(crate) mod tests {
     fn nobody_introspects_without_authentication() {
         let document = document(&Endpoints::new("https://id.example"), &capabilities());
         let methods = document["introspection_endpoint_auth_methods_supported"].as_array().unwrap();
-        assert!(!methods.contains(&json!("none")) && methods.len() == 3);
+        assert!(!methods.contains(&json!("none")) && methods.len() == 4);
     }
 }

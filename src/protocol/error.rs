@@ -84,6 +84,10 @@ error_codes! {
     InvalidRedirectUri = "invalid_redirect_uri";
     /// RFC 7591 3.2.2.
     InvalidClientMetadata = "invalid_client_metadata";
+    /// RFC 7591 3.2.2: the software statement cannot be trusted.
+    InvalidSoftwareStatement = "invalid_software_statement";
+    /// RFC 7591 3.2.2: its issuer is not one of ours.
+    UnapprovedSoftwareStatement = "unapproved_software_statement";
 }
 
 impl fmt::Display for ErrorCode {

@@ -10,6 +10,7 @@
 pub mod agreement;
 pub mod audit;
 pub mod client;
+pub mod client_logo;
 mod codec;
 pub mod consent;
 pub mod contact;
@@ -17,6 +18,7 @@ pub mod delivery;
 pub mod disclosure;
 pub mod grant;
 pub mod incident_report;
+pub mod initial_access_token;
 pub mod installation;
 pub mod notice_code;
 pub mod organization;

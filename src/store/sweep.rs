@@ -108,3 +108,27 @@ pub async fn outbox(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, E
     delete(tx, ATTEMPTS, before, limit).await?;
     delete(tx, SQL, before, limit).await
 }
+
+/// Clients of open registration that nobody ever signed in to, with what belongs to them.
+///
+/// # Errors
+/// What the store said.
+pub async fn unused_clients(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, Error> {
+    macro_rules! of_unused {
+        ($table:literal) => {
+            concat!(
+                "DELETE FROM ",
+                $table,
+                " WHERE client_id IN (SELECT client_id FROM client WHERE origin = 'open' AND created_at < $1
+                    AND NOT EXISTS (SELECT 1 FROM authorization_grant g WHERE g.client_id = client.client_id)
+                    AND NOT EXISTS (SELECT 1 FROM session_client s WHERE s.client_id = client.client_id)
+                    AND NOT EXISTS (SELECT 1 FROM consent c WHERE c.client_id = client.client_id)
+                    AND NOT EXISTS (SELECT 1 FROM disclosure d WHERE d.client_id = client.client_id)
+                    ORDER BY created_at, client_id LIMIT $2)"
+            )
+        };
+    }
+    delete(tx, of_unused!("client_logo"), before, limit).await?;
+    delete(tx, of_unused!("agreement"), before, limit).await?;
+    delete(tx, of_unused!("client"), before, limit).await
+}

@@ -59,6 +59,7 @@ pub fn client(client_id: &str) -> Client {
         client_id: client_id.to_owned(),
         metadata: r#"{"client_name":"Cổng dịch vụ"}"#.to_owned(),
         secret_digest: Some(digest("secret")),
+        managed: super::client::Managed::default(),
         sector: "portal.example.gov.vn".to_owned(),
         status: ClientStatus::Active,
         is_demo: false,

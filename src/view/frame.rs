@@ -5,12 +5,18 @@ use super::{Locale, assets};
 use crate::base::Timestamp;
 
 /// The portal a person came from, as its registration says it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PortalBox {
     /// The portal's name in the page's language.
     pub name: String,
     /// The host of its proved redirect address.
     pub host: String,
+    /// Its logo, at an address of ours.
+    pub logo: Option<String>,
+    /// Its privacy policy.
+    pub policy: Option<String>,
+    /// Its terms.
+    pub terms: Option<String>,
 }
 
 /// What is wrong with what was typed: a closed list, so that no page repeats foreign text.

@@ -33,7 +33,13 @@ pub(super) fn frame(path: &str) -> Frame {
 
 pub(super) fn flow_frame(path: &str) -> Frame {
     Frame {
-        portal: Some(PortalBox { name: text(PORTAL), host: text("dvc.binhminh.example") }),
+        portal: Some(PortalBox {
+            name: text(PORTAL),
+            host: text("dvc.binhminh.example"),
+            logo: Some(text("/logos/cong-binh-minh")),
+            policy: Some(text("https://dvc.binhminh.example/privacy")),
+            terms: Some(text("https://dvc.binhminh.example/terms")),
+        }),
         cancel: Some(format!("/signin/{FLOW}/cancel")),
         ..frame(path)
     }

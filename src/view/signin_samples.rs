@@ -38,6 +38,7 @@ pub(super) fn sign_in() -> Vec<(&'static str, SignIn)> {
                     portal: Some(PortalBox {
                         name: text("<img src=x onerror=alert(1)>"),
                         host: text("'\"><b>.example"),
+                        ..PortalBox::default()
                     }),
                     ..start()
                 })

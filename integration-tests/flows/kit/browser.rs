@@ -190,6 +190,15 @@ impl Browser {
         self.ask(Request::get(path), path, String::new()).await
     }
 
+    /// Status, media type and bytes of what need not be text.
+    pub async fn fetch_bytes(&mut self, path: &str) -> (u16, String, Vec<u8>) {
+        let request = Request::get(path).header(header::HOST, HOST).body(Body::empty()).unwrap();
+        let answer = self.router.clone().oneshot(request).await.unwrap();
+        let kind = answer.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+        let status = answer.status().as_u16();
+        (status, kind, to_bytes(answer.into_body(), 1 << 20).await.unwrap().to_vec())
+    }
+
     /// One request as it is.
     pub async fn request(&mut self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Page {
         let mut request = Request::builder().method(method);

@@ -114,6 +114,7 @@ async fn finish_flow(
         portal: PortalBox {
             name: known.client.display_name(visitor.locale.tag()).to_owned(),
             host: host_of(&redirect),
+            ..PortalBox::default()
         },
         href: known.client.metadata.client_uri.clone().unwrap_or_else(|| format!("{}/", origin_of(&redirect))),
     });
@@ -138,7 +139,10 @@ impl Flow {
         {
             let name = known.client.display_name(frame.locale.tag()).to_owned();
             let host = host_of(request.redirect.as_str());
-            frame.portal = Some(PortalBox { name, host });
+            let metadata = &known.client.metadata;
+            let logo = known.logo.map(|_| format!("/logos/{}", known.client.client_id));
+            let (policy, terms) = (metadata.policy_uri.clone(), metadata.tos_uri.clone());
+            frame.portal = Some(PortalBox { name, host, logo, policy, terms });
             frame.cancel = Some(format!("/signin/{}/cancel", self.interaction.id));
             frame.acting = self.acting(state, visitor).await?;
         }
@@ -254,7 +258,7 @@ pub async fn deliver(state: &AppState, visitor: &Visitor, answer: &AuthorizeResp
         Delivery::Redirect(location) => Ok(Redirect::to(&location).into_response()),
         Delivery::FormPost { action, fields } => {
             let mut frame = visitor.frame(state);
-            frame.portal = Some(PortalBox { name: host_of(&action), host: host_of(&action) });
+            frame.portal = Some(PortalBox { name: host_of(&action), host: host_of(&action), ..PortalBox::default() });
             let target = origin_of(&action);
             let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
             let way = Return::FormPost { action, fields };

@@ -4,6 +4,7 @@
 use super::{AccessTokenFormat, DeliveryMode, Profile};
 use crate::protocol::SigningAlgorithm;
 use crate::protocol::encryption::{ContentEncryption, KeyManagement};
+use crate::protocol::mutual_tls::RegisteredName;
 use serde::{Deserialize, Serialize};
 
 /// Members of client metadata by the names of their standards: RFC 9101 10.5, RFC 9126 6, RFC 8705 2.1.2 and 3.4, RFC
@@ -85,6 +86,28 @@ pub struct Doors {
     pub software_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub software_version: Option<String>,
+}
+
+impl Doors {
+    /// RFC 8705 2.1.2: the names of certificates that are registered; a client of `tls_client_auth` has exactly one.
+    pub fn certificate_names(&self) -> Vec<RegisteredName> {
+        [
+            self.tls_client_auth_subject_dn.clone().map(RegisteredName::SubjectDn),
+            self.tls_client_auth_san_dns.clone().map(RegisteredName::Dns),
+            self.tls_client_auth_san_uri.clone().map(RegisteredName::Uri),
+            self.tls_client_auth_san_ip.clone().map(RegisteredName::Ip),
+            self.tls_client_auth_san_email.clone().map(RegisteredName::Email),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// The one name, where there is exactly one.
+    pub fn certificate_name(&self) -> Option<RegisteredName> {
+        let mut names = self.certificate_names().into_iter();
+        names.next().filter(|_| names.next().is_none())
+    }
 }
 
 /// `skip_serializing_if` hands in a reference.

@@ -17,7 +17,7 @@ pub struct RegistrationPolicy {
 }
 
 /// Every member and what it takes: for hints, and so that an unknown one is found.
-const MEMBERS: &[(&str, &str)] = &[
+pub(super) const MEMBERS: &[(&str, &str)] = &[
     ("redirect_uris", "a list of exact addresses"),
     ("client_name", "a text"),
     ("client_name#vi", "a text"),
@@ -33,7 +33,7 @@ const MEMBERS: &[(&str, &str)] = &[
     ("response_types", "the list [code]"),
     ("scope", "scopes parted by spaces"),
     ("jwks", "a JWK set"),
-    ("jwks_uri", "nothing in this version: inline jwks only"),
+    ("jwks_uri", "an https address; not beside jwks"),
     ("application_type", "web or native"),
     ("subject_type", "pairwise"),
     ("sector_identifier_uri", "an https address"),
@@ -98,7 +98,7 @@ const MEMBERS: &[(&str, &str)] = &[
 
 const SHARING_MEMBERS: &[&str] = &["claims", "purpose", "legal_basis", "basis_kind", "term_days"];
 
-const LIMITS: Limits = Limits { depth: 6, values: 1_000 };
+pub(super) const LIMITS: Limits = Limits { depth: 6, values: 1_000 };
 const MAX_URIS: usize = 50;
 const MAX_NAME_CHARS: usize = 200;
 const MAX_TEXT_CHARS: usize = 2_000;
@@ -115,6 +115,7 @@ const RULES: &[Rule] = &[
     redirect_uris,
     public_clients,
     keys,
+    certificates,
     levels,
     acr_values,
     scopes,
@@ -123,7 +124,7 @@ const RULES: &[Rule] = &[
     sharing,
 ];
 
-fn invalid(reason: &'static str, description: impl Into<Cow<'static, str>>) -> Error {
+pub(super) fn invalid(reason: &'static str, description: impl Into<Cow<'static, str>>) -> Error {
     Error { code: ErrorCode::InvalidClientMetadata, reason, description: description.into() }
 }
 
@@ -163,7 +164,7 @@ fn unknown_member(unknown: &str) -> Error {
 }
 
 /// Finds the member that does not read, by reading each alone.
-fn wrong_member(members: &Map<String, Value>) -> Error {
+pub(super) fn wrong_member(members: &Map<String, Value>) -> Error {
     let wrong = MEMBERS.iter().find(|(name, _)| {
         members.get(*name).is_some_and(|value| {
             let alone = Map::from_iter([((*name).to_owned(), value.clone())]);
@@ -207,12 +208,6 @@ const UNSERVED: &[&str] = &[
     "introspection_encrypted_response_alg",
     "introspection_encrypted_response_enc",
     "access_token_format",
-    "tls_client_certificate_bound_access_tokens",
-    "tls_client_auth_subject_dn",
-    "tls_client_auth_san_dns",
-    "tls_client_auth_san_uri",
-    "tls_client_auth_san_ip",
-    "tls_client_auth_san_email",
     "backchannel_token_delivery_mode",
     "backchannel_client_notification_endpoint",
     "backchannel_authentication_request_signing_alg",
@@ -295,7 +290,7 @@ fn names(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> 
 }
 
 /// Non-empty, bounded, and without control, direction or invisible characters that make one name look like another.
-fn is_plain_text(text: &str, max_chars: usize) -> bool {
+pub(super) fn is_plain_text(text: &str, max_chars: usize) -> bool {
     let disturbing = |c: char| {
         c.is_control()
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
@@ -361,22 +356,20 @@ fn public_clients(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<()
     Ok(())
 }
 
-/// Keys are registered inline, so that nothing is fetched from an address a client chose (G1).
+/// Keys, inline or at an address that is fetched under the rules of outbound calls (RFC 7591 2; G1).
 fn keys(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
-    if metadata.jwks_uri.is_some() {
-        return Err(invalid("jwks_uri_unsupported", "jwks_uri is not supported in this version: inline jwks only."));
+    if metadata.jwks_uri.is_some() && metadata.jwks.is_some() {
+        return Err(invalid("jwks_twice", "Register jwks or jwks_uri, not both."));
     }
     let method = metadata.token_endpoint_auth_method;
-    if !AuthenticationMethod::ALL.contains(&method) {
-        let takes = "The member token_endpoint_auth_method takes private_key_jwt, client_secret_basic, client_secret_post or none.";
-        return Err(invalid("auth_method_unsupported", takes));
-    }
     let keyed = matches!(metadata.token_endpoint_auth_signing_alg, Some(AssertionAlgorithm::Mac(_)));
     if keyed && method != AuthenticationMethod::ClientSecretJwt {
         return Err(invalid("auth_alg_not_of_method", "HS256, HS384 and HS512 go with client_secret_jwt only."));
     }
-    if method == AuthenticationMethod::PrivateKeyJwt && metadata.jwks.is_none() {
-        return Err(invalid("jwks_missing", "private_key_jwt needs jwks."));
+    let needs_keys =
+        matches!(method, AuthenticationMethod::PrivateKeyJwt | AuthenticationMethod::SelfSignedTlsClientAuth);
+    if needs_keys && metadata.jwks.is_none() && metadata.jwks_uri.is_none() {
+        return Err(invalid("jwks_missing", "private_key_jwt and self_signed_tls_client_auth need jwks or jwks_uri."));
     }
     let Some(jwks) = &metadata.jwks else { return Ok(()) };
     let malformed = || {
@@ -399,6 +392,20 @@ fn keys(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// RFC 8705 2.1.2: one name of the certificate for `tls_client_auth`, none for every other method.
+fn certificates(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
+    let names = metadata.doors.certificate_names();
+    if metadata.token_endpoint_auth_method != AuthenticationMethod::TlsClientAuth {
+        let text = "A tls_client_auth_ name of a certificate goes with tls_client_auth only.";
+        return if names.is_empty() { Ok(()) } else { Err(invalid("certificate_name_unused", text)) };
+    }
+    match names.as_slice() {
+        [name] if name.is_lawful() => Ok(()),
+        [_] => Err(invalid("certificate_name_malformed", "The name of the certificate could never match one.")),
+        _ => Err(invalid("certificate_name_count", "tls_client_auth needs exactly one of the tls_client_auth_ names.")),
+    }
 }
 
 fn levels(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
@@ -438,6 +445,7 @@ fn scopes(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error>
 
 fn web_addresses(metadata: &ClientMetadata, policy: RegistrationPolicy) -> Result<(), Error> {
     let addresses = [
+        ("jwks_uri", &metadata.jwks_uri),
         ("logo_uri", &metadata.logo_uri),
         ("client_uri", &metadata.client_uri),
         ("policy_uri", &metadata.policy_uri),
@@ -497,7 +505,9 @@ pub(super) fn sector(metadata: &ClientMetadata, client_id: &str) -> Result<Strin
         uri::parse_exact(text).ok().filter(|url| !uri::is_loopback_http(url)).and_then(|url| https_host(&url))
     };
     if let Some(given) = &metadata.sector_identifier_uri {
-        return host(given).ok_or_else(|| invalid("sector_refused", "sector_identifier_uri must be an https address."));
+        // Its scheme was judged with the other addresses: https, or loopback for demo and tests.
+        let host = uri::parse_exact(given).ok().and_then(|url| url.host_str().map(str::to_owned));
+        return host.ok_or_else(|| invalid("sector_refused", "sector_identifier_uri must be an https address."));
     }
     let hosts: BTreeSet<String> = metadata.redirect_uris.iter().filter_map(host).collect();
     let mut hosts = hosts.into_iter();

@@ -329,15 +329,44 @@ fn c1_public_clients_need_pkce_and_have_no_grant_of_their_own() {
     assert!(register(STRICT, json!({ "require_pkce": false })).is_ok());
 }
 
+/// RFC 8705 2.1.2.
+#[test]
+fn a_client_of_tls_client_auth_has_one_name_that_a_certificate_can_have() {
+    let with = |names: Value| {
+        let mut metadata = json!({ "token_endpoint_auth_method": "tls_client_auth" });
+        metadata.as_object_mut().unwrap().extend(names.as_object().unwrap().clone());
+        metadata
+    };
+    assert!(register(STRICT, with(json!({ "tls_client_auth_san_dns": "agency.example" }))).is_ok());
+    assert!(register(STRICT, with(json!({ "tls_client_auth_subject_dn": "CN=agency,C=VN" }))).is_ok());
+    for (names, reason) in [
+        (json!({}), "certificate_name_count"),
+        (
+            json!({ "tls_client_auth_san_dns": "a.example", "tls_client_auth_san_ip": "192.0.2.1" }),
+            "certificate_name_count",
+        ),
+        (json!({ "tls_client_auth_san_ip": "a.example" }), "certificate_name_malformed"),
+        (json!({ "tls_client_auth_san_dns": "*.example" }), "certificate_name_malformed"),
+    ] {
+        assert_eq!(refused(STRICT, with(names)).reason, reason);
+    }
+    let other = json!({ "tls_client_auth_san_dns": "agency.example" });
+    assert_eq!(refused(STRICT, other).reason, "certificate_name_unused");
+}
+
 #[test]
 fn g1_keys_are_inline_public_and_asymmetric() {
     let key = json!({ "kty": "EC", "crv": "P-256", "x": "x", "y": "y" });
     let with = |jwks: Value| json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks": jwks });
     assert!(register(STRICT, with(json!({ "keys": [key] }))).is_ok());
     assert_eq!(refused(STRICT, json!({ "token_endpoint_auth_method": "private_key_jwt" })).reason, "jwks_missing");
-    for uri in ["https://rp.example/jwks", "http://169.254.169.254/"] {
-        assert_eq!(refused(STRICT, json!({ "jwks_uri": uri })).reason, "jwks_uri_unsupported");
+    let at = |uri: &str| json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": uri });
+    assert!(register(STRICT, at("https://rp.example/jwks")).is_ok());
+    for uri in ["http://169.254.169.254/", "http://127.0.0.1/jwks", "file:///etc/passwd", "https://a@rp.example/jwks"] {
+        assert_eq!(refused(STRICT, at(uri)).reason, "address_refused", "{uri}");
     }
+    let both = json!({ "jwks_uri": "https://rp.example/jwks", "jwks": { "keys": [key] } });
+    assert_eq!(refused(STRICT, both).reason, "jwks_twice");
     let eleven: Vec<Value> = vec![key.clone(); 11];
     for jwks in [
         json!({}),
