@@ -8,6 +8,7 @@ mod acr;
 mod backchannel;
 mod cache;
 mod check;
+mod conformance;
 mod database;
 mod email;
 mod explain;
@@ -37,6 +38,7 @@ mod tests;
 pub use acr::AcrValue;
 pub use backchannel::Backchannel;
 pub use cache::Cache;
+pub use conformance::Conformance;
 pub use database::Database;
 pub use email::{Email, EmailSender, SmtpProtection, SmtpServer};
 pub use explain::explain;
@@ -101,6 +103,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// Back-channel logout.
     pub backchannel: Backchannel,
+    /// What conformance runs need and nobody else may have.
+    pub conformance: Conformance,
     /// The values of `acr`, weakest first.
     pub acr: Vec<AcrValue>,
 }

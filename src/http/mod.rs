@@ -6,6 +6,7 @@ mod caller;
 mod cookies;
 mod create;
 mod cross_origin;
+mod decoupled;
 mod demo;
 mod form;
 mod layers;
@@ -105,6 +106,7 @@ pub fn router(state: AppState) -> Router {
     let body_bytes = state.site.body_bytes;
     let pages = Router::new()
         .merge(oidc::router())
+        .merge(decoupled::router(&state))
         .merge(signin::router())
         .merge(create::router())
         .merge(account::router(&state))

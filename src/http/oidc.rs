@@ -9,6 +9,7 @@ use crate::flow::caller::Caller;
 use crate::flow::pushed_request::{self, Pushed};
 use crate::flow::{Fault, client_authentication, possession, token};
 use crate::protocol::bearer::{self, Scheme};
+use crate::protocol::client::GrantType;
 use crate::protocol::{Error, ErrorCode, Parameters, ShowReason};
 use axum::Router;
 use axum::body::Bytes;
@@ -62,7 +63,7 @@ pub fn is_form(headers: &HeaderMap) -> bool {
 }
 
 /// Reads the parameters of a request that clients post.
-fn client_parameters(headers: &HeaderMap, body: &Bytes) -> Result<Parameters, Error> {
+pub(super) fn client_parameters(headers: &HeaderMap, body: &Bytes) -> Result<Parameters, Error> {
     if !is_form(headers) {
         return Err(Error::new(
             ErrorCode::InvalidRequest,
@@ -109,9 +110,8 @@ async fn token_endpoint(State(state): State<AppState>, caller: Caller, headers: 
         Err(error) => return oauth_error(&error, &headers),
     };
     let outcome = token::respond(&state.services, &caller, &parameters).await;
-    let known = ["authorization_code", "refresh_token", "client_credentials"];
     let sent = parameters.get("grant_type").unwrap_or_default();
-    let grant_type = known.into_iter().find(|name| *name == sent).unwrap_or("other");
+    let grant_type = GrantType::ALL.into_iter().map(GrantType::as_str).find(|name| *name == sent).unwrap_or("other");
     let response = match outcome {
         Ok(Ok(answer)) => {
             metrics::counter!("tokens_issued_total", "grant_type" => grant_type).increment(1);
@@ -193,7 +193,7 @@ fn refused_token(scheme: Scheme, error: Option<&Error>) -> Response {
 }
 
 /// An answer of RFC 6749 5.2.
-fn oauth_error(error: &Error, headers: &HeaderMap) -> Response {
+pub(super) fn oauth_error(error: &Error, headers: &HeaderMap) -> Response {
     tracing::info!(error = error.code.as_str(), reason = error.reason, "a client's request was refused");
     metrics::counter!("client_errors_total", "error" => error.code.as_str(), "reason" => error.reason).increment(1);
     let status =
@@ -207,7 +207,7 @@ fn oauth_error(error: &Error, headers: &HeaderMap) -> Response {
 }
 
 /// Our own failure, at an endpoint of clients: never a yes, never "wrong credentials" (I9).
-fn oauth_fault(fault: &Fault) -> Response {
+pub(super) fn oauth_fault(fault: &Fault) -> Response {
     let (status, code) = match fault {
         Fault::Unavailable(_) | Fault::Overloaded { .. } => {
             (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
@@ -225,7 +225,7 @@ fn oauth_fault(fault: &Fault) -> Response {
     response
 }
 
-fn json_answer(status: StatusCode, value: &Value) -> Response {
+pub(super) fn json_answer(status: StatusCode, value: &Value) -> Response {
     let mut response = (status, [(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response();
     response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
     response

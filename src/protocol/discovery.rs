@@ -25,6 +25,12 @@ pub mod path {
     pub const INTROSPECT: &str = "/introspect";
     /// Revocation endpoint (RFC 7009).
     pub const REVOKE: &str = "/revoke";
+    /// Device authorization endpoint (RFC 8628 3.1).
+    pub const DEVICE_AUTHORIZATION: &str = "/device_authorization";
+    /// Where people type in the code of a device (RFC 8628 3.3).
+    pub const DEVICE: &str = "/device";
+    /// Backchannel authentication endpoint (OpenID Connect CIBA 7).
+    pub const BACKCHANNEL_AUTHENTICATION: &str = "/backchannel_authentication";
     /// End-session endpoint (OpenID Connect RP-Initiated Logout 1.0).
     pub const LOGOUT: &str = "/logout";
 }
@@ -108,6 +114,11 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "userinfo_endpoint": endpoints.url(path::USERINFO),
         "introspection_endpoint": endpoints.url(path::INTROSPECT),
         "revocation_endpoint": endpoints.url(path::REVOKE),
+        "device_authorization_endpoint": endpoints.url(path::DEVICE_AUTHORIZATION),
+        "backchannel_authentication_endpoint": endpoints.url(path::BACKCHANNEL_AUTHENTICATION),
+        "backchannel_token_delivery_modes_supported": ["poll", "ping"],
+        "backchannel_authentication_request_signing_alg_values_supported": assertion_algorithms,
+        "backchannel_user_code_parameter_supported": false,
         "end_session_endpoint": endpoints.url(path::LOGOUT),
         "jwks_uri": endpoints.url(path::JWKS),
         "response_types_supported": ["code"],
@@ -182,7 +193,7 @@ pub(crate) mod tests {
                 .filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri")
                 .filter_map(|(_, v)| v.as_str())
                 .collect();
-            assert_eq!(addresses.len(), 8);
+            assert_eq!(addresses.len(), 10);
             assert!(
                 addresses.iter().all(|url| url.starts_with("https://id.example/") && !url[8..].contains("//")),
                 "{addresses:?}"

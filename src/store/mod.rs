@@ -13,6 +13,7 @@ pub mod client;
 mod codec;
 pub mod consent;
 pub mod contact;
+pub mod decoupled;
 pub mod delivery;
 pub mod disclosure;
 pub mod grant;

@@ -26,7 +26,7 @@ impl ActivityItem {
             ("signed-in", _) => locale.t1("activity-signed-in", "how", self.how(locale)),
             (
                 word @ ("portal-entered" | "consent-given" | "consent-refused" | "consent-ended" | "data-sent"
-                | "organization-acted"),
+                | "organization-acted" | "request-asked" | "request-denied" | "agency-acted"),
                 portal,
             ) => {
                 let portal = portal.clone().unwrap_or_else(|| locale.t("portal-unknown"));

@@ -8,6 +8,7 @@ mod account_ways;
 pub mod assets;
 mod consent;
 mod create;
+mod decoupled;
 mod demo;
 pub mod forms;
 mod frame;
@@ -32,6 +33,7 @@ pub use account_events::*;
 pub use account_ways::*;
 pub use consent::*;
 pub use create::*;
+pub use decoupled::*;
 pub use demo::*;
 pub use frame::{ActingBar, ErrorText, FieldError, Frame, Notice, PortalBox};
 pub use help::*;
@@ -198,6 +200,11 @@ pages![
     RenewRecoveryCodes,
     NewRecoveryCodes,
     Sessions,
+    EnterUserCode,
+    Asked,
+    Decide,
+    DeviceDone,
+    Requests,
     ForWhom,
     Organizations,
     AddOrganization,

@@ -38,6 +38,7 @@ const PAGES: &[(&str, AccountNeed)] = &[
     ("/account/sharing/history", AccountNeed::Session),
     ("/account/sharing", AccountNeed::Session),
     ("/account/freeze", AccountNeed::Session),
+    ("/account/requests", AccountNeed::Session),
     ("/account/settings", AccountNeed::Session),
     ("/account", AccountNeed::Session),
 ];

@@ -23,7 +23,7 @@ async fn b4_a_code_has_one_winner() {
             crate::store::testing::given_grant(&db, crate::store::testing::grant(&session, "portal", &code)).await;
             let code = digest(&code);
             let winners = race(&db, move |db, _| async move {
-                match commit!(db, |tx| grant::consume_code(tx, &code, at(1))) {
+                match commit!(db, |tx| grant::consume_code(tx, (grant::GrantOrigin::Code, &code), at(1))) {
                     CodeConsumption::Fresh(_) => true,
                     CodeConsumption::Spent(_) => false,
                     CodeConsumption::Unknown => panic!("a loser must learn that the code was spent"),
