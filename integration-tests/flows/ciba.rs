@@ -30,6 +30,8 @@ pub async fn ask(house: &House, bank: &Portal, more: &[(&str, &str)]) -> (u16, V
 pub async fn asked(house: &House, bank: &Portal) -> Value {
     let (status, answer) = ask(house, bank, &[("login_hint", HOA.number)]).await;
     assert_eq!(status, 200, "{answer}");
+    // Before any code that is sent later.
+    house.deliver().await;
     answer
 }
 
@@ -138,6 +140,7 @@ async fn only_the_one_who_was_asked_sees_and_answers() {
         minh.press(&account, &format!("/account/requests/{id}"), &[("action", action)]).await.has("ran out");
     }
     assert_eq!(error(&poll(&house, &bank, &request["auth_req_id"]).await), "authorization_pending");
+    house.after(minutes(1));
     // In Hòa's flow, somebody else's sign-in decides nothing.
     let mut browser = house.browser();
     let page = list(&house, &mut browser).await;

@@ -17,7 +17,7 @@ pub async fn tv(house: &House, over: Value) -> Portal {
     for (name, value) in over.as_object().unwrap() {
         metadata[name] = value.clone();
     }
-    Portal::with(house, "tv", metadata).await
+    Portal::with(house, "film", metadata).await
 }
 
 /// What a device is answered.
@@ -74,7 +74,7 @@ async fn a_person_lets_a_device_in() {
     let page = browser.open(complete.strip_prefix("https://id.example.vn").unwrap()).await;
     page.is(200).has(answer["user_code"].as_str().unwrap());
     let page = browser.submit(&page, "/device", &[("user_code", answer["user_code"].as_str().unwrap())]).await;
-    page.at("/asked").has("Portal tv").has("tv.example");
+    page.at("/asked").has("Portal film").has("film.example");
     let page = at_decision(&house, &mut browser, &page).await;
     page.has(HOA.name);
     assert_eq!(error(&poll(&house, &tv, &answer["device_code"]).await), "slow_down");
@@ -275,14 +275,14 @@ async fn e9_locked_or_switched_off_between_approval_and_redemption() {
                 store::person::update_status(&mut tx, who, PersonStatus::Locked, Some("test"), now).await.unwrap();
             }
             "client" => {
-                store::client::set_status(&mut tx, "tv", ClientStatus::Disabled, now).await.unwrap();
+                store::client::set_status(&mut tx, "film", ClientStatus::Disabled, now).await.unwrap();
             }
             _ => {
-                store::grant::end_for_person_and_client(&mut tx, who, "tv", "consent_ended", now).await.unwrap();
+                store::grant::end_for_person_and_client(&mut tx, who, "film", "consent_ended", now).await.unwrap();
             }
         }
         tx.commit().await.unwrap();
-        house.services.clients.forget("tv").await;
+        house.services.clients.forget("film").await;
         let (status, answer) = poll(&house, &tv, &asked["device_code"]).await;
         let expected = if what == "client" { "invalid_client" } else { "access_denied" };
         assert!(status >= 400 && answer["error"] == json!(expected), "{what}: {status} {answer}");
@@ -308,7 +308,7 @@ async fn q1_the_highest_levels_are_not_for_devices() {
         "unauthorized_client"
     );
     assert_eq!(error(&tv.call(&house, "/device_authorization", &[("scope", "report")]).await), "invalid_scope");
-    let nobody = [("client_id", "tv"), ("client_secret", "wrong"), ("scope", "openid")];
+    let nobody = [("client_id", "film"), ("client_secret", "wrong"), ("scope", "openid")];
     house.browser().send("/device_authorization", &nobody).await.is(401);
 }
 

@@ -112,7 +112,8 @@ async fn h1_whatever_is_no_live_access_token_for_this_agency_is_refused() {
     let stranger = crate::exchange::agency(&house, "stranger", &["other"]).await;
     let text = |name: &str| tokens[name].as_str().unwrap().to_owned();
     let access = text("access_token");
-    let forged = format!("{}A", &access[..access.len() - 1]);
+    let (start, end) = access.rsplit_once('.').unwrap();
+    let forged = format!("{start}.{}", end.chars().rev().collect::<String>());
     let refused = "invalid_request";
     for wrong in ["x", "a.b.c", &text("id_token"), &text("refresh_token"), &forged] {
         assert_eq!(error(&exchange(&house, &agency, wrong, &[]).await), refused, "{wrong}");
