@@ -389,7 +389,8 @@ pub(super) async fn decide_for(
     for method in [Method::Password, Method::SmsCode] {
         interaction.prove(person, method, now);
     }
-    let made = super::session::establish(services, &mut interaction, None, "conformance").await?;
+    let browser = super::session::InBrowser { device: "conformance", known: true };
+    let made = super::session::establish(services, &mut interaction, None, browser).await?;
     let live = super::session::find(services, Some(&made.cookie)).await?;
     let live = live.ok_or_else(|| Fault::Internal("a session that was just made is gone".into()))?;
     interaction.passkey_offered = true;

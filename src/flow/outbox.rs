@@ -173,7 +173,8 @@ impl Notice {
             | Self::OrganizationRefused { .. }
             | Self::AccountClosed { .. }
             | Self::AccountConfirmed
-            | Self::AccountNotConfirmed => false,
+            | Self::AccountNotConfirmed
+            | Self::RequestWaits { .. } => false,
         }
     }
 }

@@ -245,7 +245,7 @@ pub fn check_decoupled(
 ) -> Result<AuthorizeRequest, Error> {
     let mut request = blank(&client.client_id, ProvedRedirect::nowhere());
     request.max_age = client.metadata.default_max_age;
-    let input = Input { parameters, client, capabilities };
+    let input = Input { parameters, passage: Passage::default(), client, capabilities };
     DECOUPLED_CHECKS.iter().try_for_each(|check| (check.rule)(&input, &mut request))?;
     Ok(request)
 }

@@ -114,11 +114,6 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "userinfo_endpoint": endpoints.url(path::USERINFO),
         "introspection_endpoint": endpoints.url(path::INTROSPECT),
         "revocation_endpoint": endpoints.url(path::REVOKE),
-        "device_authorization_endpoint": endpoints.url(path::DEVICE_AUTHORIZATION),
-        "backchannel_authentication_endpoint": endpoints.url(path::BACKCHANNEL_AUTHENTICATION),
-        "backchannel_token_delivery_modes_supported": ["poll", "ping"],
-        "backchannel_authentication_request_signing_alg_values_supported": assertion_algorithms,
-        "backchannel_user_code_parameter_supported": false,
         "end_session_endpoint": endpoints.url(path::LOGOUT),
         "jwks_uri": endpoints.url(path::JWKS),
         "response_types_supported": ["code"],
@@ -153,11 +148,27 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "backchannel_logout_supported": true,
         "backchannel_logout_session_supported": true,
     });
+    if let Some(members) = document.as_object_mut() {
+        members.extend(other_devices(endpoints, &assertion_algorithms));
+    }
     if let (true, Some(members)) = (capabilities.representation, document.as_object_mut()) {
         // RFC 9396 10.
         members.insert("authorization_details_types_supported".to_owned(), json!([representation::TYPE]));
     }
     document
+}
+
+/// What is asked for on another device than the person's (RFC 8628 4, CIBA 4).
+fn other_devices(endpoints: &Endpoints, algorithms: &[&str]) -> Vec<(String, Value)> {
+    [
+        ("device_authorization_endpoint", json!(endpoints.url(path::DEVICE_AUTHORIZATION))),
+        ("backchannel_authentication_endpoint", json!(endpoints.url(path::BACKCHANNEL_AUTHENTICATION))),
+        ("backchannel_token_delivery_modes_supported", json!(["poll", "ping"])),
+        ("backchannel_authentication_request_signing_alg_values_supported", json!(algorithms)),
+        ("backchannel_user_code_parameter_supported", json!(false)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
 }
 
 #[cfg(test)]

@@ -186,7 +186,7 @@ async fn tell(
         None => (Way::Nowhere, String::from("+84000000000"), String::from("vi")),
     };
     let portal = known.client.display_name(&language).to_owned();
-    let posting = Posting::Message { recipient, notice: Notice::RequestWaits { portal }, language };
+    let posting = Posting::Message { recipient, notice: Notice::RequestWaits { portal }, language, not_me: None };
     outbox::post(services, tx, way, &posting, None).await?;
     Ok(())
 }

@@ -8,7 +8,7 @@ pub mod ciba;
 pub mod device;
 mod redeem;
 
-pub use redeem::redeem;
+pub(in crate::flow) use redeem::redeem;
 
 use super::interaction::{Interaction, Target};
 use super::outbox::{self, Posting, Way};

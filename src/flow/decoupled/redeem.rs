@@ -16,7 +16,7 @@ use crate::store::grant::{CodeConsumption, TokenGrant};
 use serde_json::Value;
 
 /// Answers a poll: with tokens once, after the person approved.
-pub async fn redeem(
+pub(in crate::flow) async fn redeem(
     services: &Services,
     by: &By<'_>,
     (door, exchange): (Door, &DecoupledExchange),

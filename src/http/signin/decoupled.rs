@@ -74,7 +74,7 @@ pub(super) async fn asked(Posted { state, visitor, mut flow, form, .. }: Posted)
         }
         ("refuse", Some(_)) => {
             let advance = authorize::deny(&state.services, &flow.interaction, live.as_ref()).await?;
-            go(&state, &visitor, &flow, advance)
+            go(&state, &visitor, &flow, advance).await
         }
         _ => show_asked(&state, &visitor, &flow, Some(ErrorText::ChoiceMissing)).await,
     }
@@ -120,7 +120,7 @@ pub(super) async fn decide(Posted { state, visitor, mut flow, form, .. }: Posted
         }
         "deny" => {
             let advance = authorize::deny(&state.services, &flow.interaction, Some(&live)).await?;
-            go(&state, &visitor, &flow, advance)
+            go(&state, &visitor, &flow, advance).await
         }
         _ => Ok(flow.to("/next")),
     }
