@@ -1,11 +1,16 @@
 //! CIBA: a portal asks, the person answers on their account page, the portal is told or asks again.
 
 use crate::device::error;
-use crate::kit::{Browser, HOA, House, MINH, Page, Portal, minutes, seconds};
-use dinhdanh::base::Clock;
+use crate::kit::{Browser, HOA, House, Key, MINH, Page, Portal, minutes, seconds};
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use dinhdanh::base::{Clock, random_token};
 use dinhdanh::identity::PersonStatus;
 use dinhdanh::store;
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
 
 pub const CIBA: &str = "urn:openid:params:grant-type:ciba";
 
@@ -313,4 +318,114 @@ async fn the_approval_of_conformance_runs_is_shut() {
         assert_eq!(poll(&open, &bank, &request["auth_req_id"]).await.0, status, "{action}");
     }
     open.browser().send("/test/ciba", &[("auth_req_id", "nothing"), ("action", "allow")]).await.is(404);
+}
+
+/// A client's ear, on loopback: what it heard, with which bearer token.
+async fn listening() -> (String, Arc<Mutex<Vec<(String, Value)>>>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://127.0.0.1:{}/ping", listener.local_addr().unwrap().port());
+    let heard: Arc<Mutex<Vec<(String, Value)>>> = Arc::default();
+    let hear = async |State(heard): State<Arc<Mutex<Vec<(String, Value)>>>>, headers: HeaderMap, body: String| {
+        let bearer = headers.get("authorization").unwrap().to_str().unwrap().to_owned();
+        heard.lock().unwrap().push((bearer, serde_json::from_str(&body).unwrap()));
+        StatusCode::NO_CONTENT
+    };
+    let router = Router::new().route("/ping", post(hear)).with_state(heard.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, heard)
+}
+
+#[tokio::test]
+async fn a_client_that_wants_pings_is_told_that_there_is_an_answer() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let (url, heard) = listening().await;
+    let over = json!({ "backchannel_token_delivery_mode": "ping", "backchannel_client_notification_endpoint": url });
+    let bank = bank(&house, over).await;
+    assert_eq!(
+        error(&ask(&house, &bank, &[("login_hint", HOA.number)]).await),
+        "invalid_request",
+        "no token to ping with"
+    );
+    let fields = [("login_hint", HOA.number), ("client_notification_token", "ear-1")];
+    let (status, request) = ask(&house, &bank, &fields).await;
+    assert_eq!(status, 200, "{request}");
+    house.deliver().await;
+    assert!(heard.lock().unwrap().is_empty(), "nothing is decided");
+    allow(&house, &mut house.browser()).await;
+    house.deliver().await;
+    let told = heard.lock().unwrap().clone();
+    assert_eq!(told, [("Bearer ear-1".to_owned(), json!({ "auth_req_id": request["auth_req_id"] }))]);
+    assert_eq!(poll(&house, &bank, &request["auth_req_id"]).await.0, 200);
+    // Refused: told as well, and no more than that.
+    house.after(minutes(1));
+    let (_, request) = ask(&house, &bank, &fields).await;
+    let mut browser = house.browser();
+    let page = at_decision(&house, &mut browser).await;
+    browser.submit(&page, "/decide", &[("action", "deny")]).await.has("Refused");
+    house.deliver().await;
+    assert_eq!(heard.lock().unwrap()[1].1, json!({ "auth_req_id": request["auth_req_id"] }));
+    assert_eq!(error(&poll(&house, &bank, &request["auth_req_id"]).await), "access_denied");
+}
+
+/// FAPI-CIBA 5.2.2: nothing unsigned, nothing beside, nothing twice, and something to compare.
+#[tokio::test]
+async fn fapi_ciba_requests_are_signed() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let key = Key::new();
+    let over = json!({
+        "ciba_profile": true, "token_endpoint_auth_method": "private_key_jwt", "jwks": { "keys": [key.jwk()] },
+        "backchannel_authentication_request_signing_alg": "ES256", "grant_types": [CIBA], "redirect_uris": [],
+        "response_types": [], "post_logout_redirect_uris": [], "scope": "openid profile",
+    });
+    bank(&house, over).await;
+    let issuer = house.services.issuer().to_owned();
+    let now = house.clock.now().seconds();
+    let header = json!({ "alg": "ES256", "kid": key.jwk()["kid"] });
+    let jti = || random_token(&*house.services.entropy);
+    let send = async |fields: &[(&str, &str)]| {
+        let claims = json!({ "iss": "bank", "sub": "bank", "aud": issuer, "iat": now, "exp": now + 60, "jti": jti() });
+        let assertion = key.sign(&header, &claims);
+        let mut all = vec![
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", assertion.as_str()),
+        ];
+        all.extend_from_slice(fields);
+        let page = house.browser().send("/backchannel_authentication", &all).await;
+        (page.status.as_u16(), serde_json::from_str::<Value>(&page.body).unwrap())
+    };
+    let good = || {
+        json!({ "iss": "bank", "aud": issuer, "iat": now, "nbf": now, "exp": now + 300, "jti": jti(),
+            "scope": "openid", "login_hint": HOA.number, "binding_message": "GD-4711" })
+    };
+    let signed = key.sign(&header, &good());
+    let (status, answer) = send(&[("request", &signed)]).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(send(&[("request", &signed)]).await.1["error"], "invalid_request", "twice");
+    let plain = [("scope", "openid"), ("login_hint", HOA.number), ("binding_message", "GD-4711")];
+    assert_eq!(send(&plain).await.1["error"], "invalid_request", "unsigned");
+    let other = Key::new();
+    let forged = other.sign(&header, &good());
+    assert_eq!(send(&[("request", &forged)]).await.1["error"], "invalid_request", "another key");
+    let beside = key.sign(&header, &good());
+    assert_eq!(send(&[("request", &beside), ("scope", "openid")]).await.1["error"], "invalid_request", "beside");
+    for change in [
+        json!({ "aud": "https://other.example" }),
+        json!({ "iss": "clinic" }),
+        json!({ "nbf": now + 120 }),
+        json!({ "exp": now + 4000 }),
+        json!({ "binding_message": "" }),
+    ] {
+        let mut claims = good();
+        for (name, value) in change.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        let signed = key.sign(&header, &claims);
+        assert_eq!(send(&[("request", &signed)]).await.1["error"], "invalid_request", "{change}");
+    }
+    // 8 s ahead is a clock, not an attack.
+    let mut claims = good();
+    claims["nbf"] = json!(now + 8);
+    assert_eq!(send(&[("request", &key.sign(&header, &claims))]).await.0, 200);
 }

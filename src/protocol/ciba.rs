@@ -118,7 +118,7 @@ fn unsigned() -> Error {
 }
 
 /// What a signed request says once its signature holds, and what must be consumed so that it says it once.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct SignedRequest {
     /// Its parameters.
     pub parameters: Parameters,

@@ -191,7 +191,7 @@ async fn a_message_is_claimed_by_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn i1_a_request_from_another_device_is_decided_once() {
     on_both(|db| async move {
-        let person = given_person(&db).await;
+        let person = given_person(&db, "hoa").await;
         for round in 0..ROUNDS {
             let row = crate::store::testing::decoupled(&format!("request {round}"));
             assert_eq!(commit!(db, |tx| crate::store::decoupled::insert(tx, &row)), Inserted::New);
@@ -222,7 +222,7 @@ async fn i15_a_request_that_ran_out_stays_over() {
         use crate::store::decoupled::{
             DecoupledKind, approve, deny, expire, find_by_secret, find_by_user_code, insert,
         };
-        let (person, stranger) = (given_person(&db).await, crate::base::PersonId(uuid::Uuid::from_u128(9)));
+        let (person, stranger) = (given_person(&db, "hoa").await, crate::base::PersonId(uuid::Uuid::from_u128(9)));
         let row = crate::store::testing::decoupled("one");
         assert_eq!(commit!(db, |tx| insert(tx, &row)), Inserted::New);
         let code = row.user_code_index.unwrap();
