@@ -128,12 +128,7 @@ async fn q1_p1_no_step_is_skipped() {
     house.sign_in(&mut browser, &page, &HOA).await.at("/account");
     let page = typed(&mut browser, &answer["user_code"]).await;
     let (flow, csrf) = (page.flow(), page.csrf());
-    for (step, name, value) in [
-        ("decide", "action", "allow"),
-        ("continue", "action", "continue"),
-        ("consent", "action", "accept"),
-        ("asked", "", ""),
-    ] {
+    for (step, name, value) in [("decide", "action", "allow"), ("consent", "action", "accept"), ("asked", "", "")] {
         let fields = [("csrf", csrf.as_str()), (name, value)];
         browser.send(&format!("/signin/{flow}/{step}"), &fields).await;
         browser.open(&format!("/signin/{flow}/next")).await.at("/asked");
@@ -249,6 +244,7 @@ async fn b1_b2_a_device_code_is_its_clients_and_opens_no_other_door() {
     let (_, answer) = tv.call(&house, "/introspect", &[("token", code)]).await;
     assert_eq!(answer, json!({"active": false}));
     // Nor is a code of the browser anything here.
+    house.after(minutes(1));
     let mut browser = house.browser();
     let page = tv.ask(&mut browser, &[]).await;
     let browser_code = house.sign_in(&mut browser, &page, &HOA).await.code();
