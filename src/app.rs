@@ -403,6 +403,7 @@ fn wording(
         Notice::OrganizationOpened { name, at } => messages::organization_opened_sms(locale, name, *at, not_you),
         Notice::OrganizationRefused { name, at } => messages::organization_refused_sms(locale, name, *at),
         Notice::OrganizationClosed { name, at } => messages::organization_closed_sms(locale, name, *at, not_you),
+        Notice::RequestWaits { portal } => messages::request_waits_sms(locale, portal, hotline),
         Notice::AccountConfirmed => messages::account_confirmed_sms(locale),
         Notice::AccountNotConfirmed => messages::account_not_confirmed_sms(locale, hotline),
     };

@@ -13,13 +13,19 @@ mod bad_input;
 #[cfg(test)]
 mod certificates;
 #[cfg(test)]
+mod ciba;
+#[cfg(test)]
 mod consent;
 #[cfg(test)]
 mod create;
 #[cfg(test)]
 mod cross_origin;
 #[cfg(test)]
+mod device;
+#[cfg(test)]
 mod enumeration;
+#[cfg(test)]
+mod exchange;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]

@@ -55,6 +55,9 @@ impl State {
             (Self::ClientDisabled, _) => Refused,
             (Self::ScopeRemoved, GrantType::ClientCredentials) => Refused,
             (_, GrantType::ClientCredentials) => Served,
+            // The agency that acts with the token is in order; what was taken from the portal is not passed on.
+            (Self::ScopeRemoved, GrantType::TokenExchange) => Refused,
+            (Self::AgreementEnded, GrantType::TokenExchange) => Served,
             (Self::AgreementEnded | Self::ScopeRemoved, _) => Less,
             // Nobody asked for offline_access here, so a sign-out ends the family too.
             _ => Refused,
@@ -97,12 +100,17 @@ struct Held {
     account: Page,
     code: String,
     tokens: Value,
+    device_code: Value,
+    auth_req_id: Value,
+    agency: Portal,
 }
 
-const SCOPE: &str = "openid profile levels";
+const SCOPE: &str = "openid profile levels report";
 
 fn metadata(scope: &str) -> Value {
-    json!({ "scope": scope, "sharing": {
+    json!({ "scope": scope, "grant_types": [
+        "authorization_code", "refresh_token", "client_credentials", crate::device::DEVICE_CODE, crate::ciba::CIBA,
+    ], "backchannel_token_delivery_mode": "poll", "audience": ["https://records.example"], "sharing": {
         "claims": ["name"], "purpose": { "vi": "Đặt lịch khám", "en": "To book appointments" },
         "legal_basis": "Luật thử nghiệm", "basis_kind": "consent", "term_days": 365,
     }})
@@ -121,10 +129,33 @@ async fn held() -> Held {
         answer = browser.submit(&answer, "/offer-passkey", &[("action", "skip")]).await;
     }
     let tokens = portal.tokens(&house, &answer).await;
+    let agency = crate::exchange::agency(&house, "agency", &["clinic"]).await;
+    let (device_code, auth_req_id) = decided(&house, &portal, &mut browser).await;
     let code = portal.ask(&mut browser, &[("prompt", "none")]).await.code();
     let account = browser.open("/account").await;
     account.is(200).at("/account");
-    Held { house, portal, browser, account, code, tokens }
+    Held { house, portal, browser, account, code, tokens, device_code, auth_req_id, agency }
+}
+
+/// What a device and a request of the portal hold after the person allowed both.
+async fn decided(house: &House, portal: &Portal, browser: &mut Browser) -> (Value, Value) {
+    let fields = [("scope", SCOPE)];
+    let (_, device) = portal.call(house, "/device_authorization", &fields).await;
+    let page = crate::device::typed(browser, &device["user_code"]).await;
+    allowed(browser, page).await;
+    let fields = [("scope", SCOPE), ("login_hint", HOA.number), ("binding_message", "GD-4711")];
+    let (status, ciba) = portal.call(house, "/backchannel_authentication", &fields).await;
+    assert_eq!(status, 200, "{ciba}");
+    let page = browser.open("/account/requests").await;
+    let (action, _) = page.body.split("action=\"/account/requests/").nth(1).unwrap().split_once('"').unwrap();
+    let page = browser.submit(&page, action, &[("action", "answer")]).await;
+    allowed(browser, page).await;
+    (device["device_code"].clone(), ciba["auth_req_id"].clone())
+}
+
+async fn allowed(browser: &mut Browser, page: Page) {
+    let page = browser.submit(&page, "/asked", &[("answer", "no")]).await;
+    browser.submit(&page, "/decide", &[("action", "allow")]).await.is(200);
 }
 
 impl Held {
@@ -173,14 +204,25 @@ impl Held {
             GrantType::ClientCredentials => {
                 portal.call(house, "/token", &[("grant_type", "client_credentials"), ("scope", "report")]).await
             }
-            GrantType::DeviceCode | GrantType::Ciba | GrantType::TokenExchange => {
-                unreachable!("{grant:?} is not served")
+            GrantType::DeviceCode => crate::device::poll(house, portal, &self.device_code).await,
+            GrantType::Ciba => crate::ciba::poll(house, portal, &self.auth_req_id).await,
+            GrantType::TokenExchange => {
+                let token = self.tokens["access_token"].as_str().unwrap();
+                crate::exchange::exchange(house, &self.agency, token, &[("scope", "report")]).await
             }
         }
     }
 }
 
-const GRANTS: [GrantType; 3] = [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials];
+/// Exchange comes before what ends the family that it lives from.
+const GRANTS: [GrantType; 6] = [
+    GrantType::TokenExchange,
+    GrantType::DeviceCode,
+    GrantType::Ciba,
+    GrantType::AuthorizationCode,
+    GrantType::RefreshToken,
+    GrantType::ClientCredentials,
+];
 
 /// The grant types that discovery names are those of the matrix.
 #[tokio::test]

@@ -24,6 +24,7 @@ const GUESSES: &[(&str, &str)] = &[
     ("phone", "0912000009"),
     ("shared", "yes"),
     ("claim", "name"),
+    ("answer", "no"),
 ];
 
 /// The same with the answers that agree to something.
@@ -33,7 +34,14 @@ fn bodies() -> Vec<Vec<(&'static str, &'static str)>> {
         body.push((name, value));
         body
     };
-    vec![vec![], GUESSES.to_vec(), with("action", "accept"), with("action", "skip"), with("action", "password")]
+    vec![
+        vec![],
+        GUESSES.to_vec(),
+        with("action", "accept"),
+        with("action", "skip"),
+        with("action", "password"),
+        with("action", "allow"),
+    ]
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

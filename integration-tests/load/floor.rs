@@ -182,7 +182,14 @@ async fn token(State(floor): Shared, headers: HeaderMap, Form(request): Form<Tok
             _ => return StatusCode::BAD_REQUEST.into_response(),
         }
     } else {
-        match store::grant::consume_code(&mut tx, &sha256(request.code.as_bytes()), now()).await.unwrap() {
+        match store::grant::consume_code(
+            &mut tx,
+            (store::grant::GrantOrigin::Code, &sha256(request.code.as_bytes())),
+            now(),
+        )
+        .await
+        .unwrap()
+        {
             CodeConsumption::Fresh(grant) => (grant.grant, GrantEvent::Exchanged),
             _ => return StatusCode::BAD_REQUEST.into_response(),
         }

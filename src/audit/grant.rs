@@ -48,6 +48,23 @@ events! {
             /// OAuth scope.
             scope: String,
         },
+        /// A client asked for a person's approval on another device.
+        RequestAsked = "request.asked" {
+            /// `device` or `ciba`.
+            door: Word,
+        },
+        /// Such a request was refused.
+        RequestDenied = "request.denied" {
+            /// `device` or `ciba`.
+            door: Word,
+        },
+        /// An agency exchanged a token for one to act with (RFC 8693).
+        TokenExchanged = "token.exchanged" {
+            /// Whose token it was.
+            subject_client: String,
+            /// OAuth scope of the new one.
+            scope: String,
+        },
         /// Claims left.
         DisclosureMade = "disclosure.made" {
             /// The record the person can see.

@@ -65,6 +65,8 @@ typed_id! {
     OrganizationId;
     /// A data-sharing agreement of a client.
     AgreementId;
+    /// An authorization asked for on another device than the person's.
+    DecoupledId;
     /// Anything else that only needs a key.
     RowId;
 }

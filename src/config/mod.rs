@@ -8,6 +8,7 @@ mod acr;
 mod backchannel;
 mod cache;
 mod check;
+mod conformance;
 mod database;
 mod email;
 mod explain;
@@ -39,6 +40,7 @@ mod tests;
 pub use acr::AcrValue;
 pub use backchannel::Backchannel;
 pub use cache::Cache;
+pub use conformance::Conformance;
 pub use database::Database;
 pub use email::{Email, EmailSender, SmtpProtection, SmtpServer};
 pub use explain::explain;
@@ -109,6 +111,8 @@ pub struct Config {
     pub registration: Registration,
     /// Our own TLS, and certificates of clients.
     pub tls: Tls,
+    /// What conformance runs need and nobody else may have.
+    pub conformance: Conformance,
     /// The values of `acr`, weakest first.
     pub acr: Vec<AcrValue>,
 }

@@ -71,6 +71,13 @@ pub fn production_problems(config: &Config) -> Vec<Problem> {
             "set \"xroad\" with base_url, client and service",
         );
     }
+    if config.conformance.ciba_approval {
+        add(
+            "conformance.ciba_approval",
+            "anybody could answer for other people",
+            "set false: it is for conformance runs",
+        );
+    }
     if config.backchannel.allow_loopback {
         add(
             "backchannel.allow_loopback",

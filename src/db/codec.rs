@@ -1,8 +1,8 @@
 //! One codec a type, for both engines.
 
 use crate::base::{
-    AgreementId, AuditId, CodeId, ContactId, CredentialId, Digest, DisclosureId, GrantId, KeyId, OrganizationId,
-    OutboxId, PersonId, RowId, SessionId, Timestamp,
+    AgreementId, AuditId, CodeId, ContactId, CredentialId, DecoupledId, Digest, DisclosureId, GrantId, KeyId,
+    OrganizationId, OutboxId, PersonId, RowId, SessionId, Timestamp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -106,6 +106,7 @@ id_codecs!(
     KeyId,
     AgreementId,
     OrganizationId,
+    DecoupledId,
     RowId
 );
 

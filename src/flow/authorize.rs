@@ -2,12 +2,13 @@
 
 use super::account::kept;
 use super::clients::{self, KnownClient};
+use super::decoupled::Decision;
 use super::disclosure::{self, Plan};
 use super::interaction::{self, AccountNeed, Begun, ConsentAnswer, Interaction, Target};
 use super::representation::{self, ForWhom};
 use super::session::{self, LiveSession};
 use super::steps::{self, Situation, Step};
-use super::{Fault, Outcome, Services, audit, authorization_request, level, subject};
+use super::{Fault, Outcome, Services, audit, authorization_request, decoupled, level, subject};
 use crate::audit::{GrantEvent, OrganizationEvent, Word};
 use crate::base::{DisclosureId, GrantId, PersonId, RowId, Secret, random_token, sha256};
 use crate::crypto::Expect;
@@ -51,6 +52,8 @@ pub enum Advance {
     Answer(Box<AuthorizeResponse>),
     /// The account page that was wanted; the flow is over.
     Account(String),
+    /// What was asked for on another device is decided; the flow is over.
+    Decided(decoupled::Door, Decision),
     /// The flow's answer was given before.
     AlreadyDone,
 }
@@ -141,7 +144,7 @@ async fn answer(
     let request = interaction.request().ok_or_else(|| Fault::Internal("an answer without a request".into()))?;
     Ok(Begin::Answer(Box::new(match finish(services, interaction, known, &session, (&view, subject)).await? {
         Finished::Answer(response) => *response,
-        Finished::SessionGone | Finished::AlreadyDone => request.refuse(Error::LOGIN_REQUIRED),
+        Finished::SessionGone | Finished::AlreadyDone | Finished::Decided => request.refuse(Error::LOGIN_REQUIRED),
         Finished::RepresentationOver => request.refuse(Error::INTERACTION_REQUIRED),
         Finished::ConsentGone => request.refuse(Error::CONSENT_REQUIRED),
     })))
@@ -155,32 +158,37 @@ async fn expected_person(
 ) -> Outcome<Result<Option<PersonId>, Error>> {
     let mut subject = request.claims.subject.clone();
     if let Some(hint) = &request.id_token_hint {
-        let expect = Expect {
-            typ: "JWT",
-            issuer: services.issuer(),
-            audience: Some(&known.client.client_id),
-            now: services.clock.now(),
-            leeway: Duration::from_secs(60),
-            allow_expired: true,
-        };
-        let Ok(claims) = services.keys.current().keys.verify(hint, &expect) else {
+        let Some(hinted) = hinted_subject(services, hint, &known.client.client_id) else {
             return Ok(Err(Error::new(
                 ErrorCode::InvalidRequest,
                 "id_token_hint_invalid",
                 "id_token_hint is not an ID token issued here to this client.",
             )));
         };
-        let hinted = claims.get("sub").and_then(|sub| sub.as_str()).map(str::to_owned);
-        if subject.is_some() && subject != hinted {
+        if subject.as_ref().is_some_and(|subject| *subject != hinted) {
             return Ok(Ok(Some(NOBODY)));
         }
-        subject = hinted;
+        subject = Some(hinted);
     }
     let Some(subject) = subject else {
         return Ok(Ok(None));
     };
     let found = store::subject::find_person(&services.db, &known.client.sector, &subject).await?;
     Ok(Ok(Some(found.unwrap_or(NOBODY))))
+}
+
+/// The subject of an ID token that we issued to this client, expired or not; `None` for anything else.
+pub(super) fn hinted_subject(services: &Services, hint: &str, client_id: &str) -> Option<String> {
+    let expect = Expect {
+        typ: "JWT",
+        issuer: services.issuer(),
+        audience: Some(client_id),
+        now: services.clock.now(),
+        leeway: Duration::from_secs(60),
+        allow_expired: true,
+    };
+    let claims = services.keys.current().keys.verify(hint, &expect).ok()?;
+    claims.get("sub").and_then(|sub| sub.as_str()).map(str::to_owned)
 }
 
 /// A situation with the disclosure plan it rests on.
@@ -332,12 +340,13 @@ pub async fn advance(services: &Services, interaction: &Interaction, session: Op
             return advance_account(services, interaction, session, path, *needs).await;
         }
         Target::Portal(request) => clients::find(services, &request.client_id).await?,
+        Target::Decoupled(asked) => clients::find(services, &asked.request.client_id).await?,
     };
     let Some(known) = known.filter(|known| !known.client.disabled) else {
         return Ok(Advance::AlreadyDone);
     };
     let view = look(services, interaction, &known, session.as_ref().map(Seen::Alone)).await?;
-    match (steps::next(&view.situation), session) {
+    match (decoupled::step(interaction, steps::next(&view.situation), session.as_ref()), session) {
         (Step::Finish { .. }, Some(session)) => {
             match finish(services, interaction, &known, &session, (&view, None)).await? {
                 Finished::Answer(response) => {
@@ -347,10 +356,53 @@ pub async fn advance(services: &Services, interaction: &Interaction, session: Op
                 Finished::SessionGone => Ok(Advance::Page(Step::SignIn)),
                 Finished::RepresentationOver => Ok(Advance::Page(Step::ForWhom)),
                 Finished::ConsentGone => Ok(Advance::Page(Step::Consent)),
-                Finished::AlreadyDone => Ok(Advance::AlreadyDone),
+                Finished::Decided => decided(services, interaction, Decision::Allowed).await,
+                Finished::AlreadyDone => decided(services, interaction, Decision::Over).await,
             }
         }
         (step, ..) => Ok(Advance::Page(step)),
+    }
+}
+
+/// The end of a flow that decides about what was asked for on another device; of any other, that it ended before.
+async fn decided(services: &Services, interaction: &Interaction, decision: Decision) -> Outcome<Advance> {
+    let Some(asked) = interaction.decoupled() else { return Ok(Advance::AlreadyDone) };
+    interaction::forget(services, interaction).await?;
+    Ok(Advance::Decided(asked.door, decision))
+}
+
+/// Refuses what was asked for on another device.
+pub async fn deny(services: &Services, interaction: &Interaction, live: Option<&LiveSession>) -> Outcome<Advance> {
+    let Some(asked) = interaction.decoupled() else { return Ok(Advance::AlreadyDone) };
+    let decision = decoupled::deny(services, asked, live).await?;
+    decided(services, interaction, decision).await
+}
+
+/// Decides for a person without their pages: conformance runs only (see [`decoupled::ciba::answer_for`]).
+pub(super) async fn decide_for(
+    services: &Services,
+    known: &KnownClient,
+    asked: decoupled::Decoupled,
+    person: PersonId,
+) -> Outcome<Decision> {
+    let now = services.clock.now();
+    let mut interaction = interaction::begin(services, decoupled::target(asked)).interaction;
+    for method in [Method::Password, Method::SmsCode] {
+        interaction.prove(person, method, now);
+    }
+    let browser = super::session::InBrowser { device: "conformance", network: "", known: true };
+    let made = super::session::establish(services, &mut interaction, None, browser).await?;
+    let live = super::session::find(services, Some(&made.cookie)).await?;
+    let live = live.ok_or_else(|| Fault::Internal("a session that was just made is gone".into()))?;
+    interaction.passkey_offered = true;
+    if let Some(request) = interaction.request() {
+        let plan = disclosure::plan(services, known, request, person).await?;
+        let shown = names(&plan.release.all());
+        interaction.consent = Some(ConsentAnswer { person, shown, refused: Vec::new() });
+    }
+    match advance(services, &interaction, Some(live)).await? {
+        Advance::Decided(_, decision) => Ok(decision),
+        other => Err(Fault::Internal(format!("a page would be needed: {other:?}"))),
     }
 }
 
@@ -454,6 +506,9 @@ pub async fn refuse(services: &Services, interaction: &Interaction, error: Error
         interaction::forget(services, interaction).await?;
         return Ok(Advance::Account("/".to_owned()));
     };
+    if interaction.decoupled().is_some() {
+        return deny(services, interaction, None).await;
+    }
     let mut tx = services.db.begin().await?;
     if !once(services, &mut tx, interaction).await? {
         return Ok(Advance::AlreadyDone);
@@ -487,7 +542,7 @@ pub async fn step(services: &Services, interaction: &Interaction, session: &Live
         return Ok(Step::CannotBeMet);
     };
     let view = look(services, interaction, &known, Some(Seen::Alone(session))).await?;
-    Ok(steps::next(&view.situation))
+    Ok(decoupled::step(interaction, steps::next(&view.situation), Some(session)))
 }
 
 /// Whether a signed-in person stands before a stronger sign-in.
@@ -522,6 +577,8 @@ enum Finished {
     RepresentationOver,
     /// The person stopped sharing meanwhile.
     ConsentGone,
+    /// What was asked for on another device lies ready there.
+    Decided,
     AlreadyDone,
 }
 
@@ -580,6 +637,11 @@ async fn finish(
     if !once(services, &mut tx, interaction).await? {
         return Ok(Finished::AlreadyDone);
     }
+    if let Some(asked) = interaction.decoupled()
+        && !decoupled::approve(services, &mut tx, asked, person).await?
+    {
+        return Ok(Finished::AlreadyDone);
+    }
     let sid = RowId::new(now, &*services.entropy);
     let sid = store::session_client::upsert(&mut tx, session.session.id, client_id, sid.0, now).await?;
     let subject = match subject {
@@ -590,6 +652,11 @@ async fn finish(
     let refused = note_consent(services, &mut tx, (interaction, known, person), plan).await?;
     let release = plan.release.clone().without(&refused);
     let code = random_token(&*services.entropy);
+    let code_end = now.plus(services.config.tokens.code_seconds.duration());
+    let (code_digest, code_expires_at, origin) = match interaction.decoupled() {
+        None => (sha256(code.as_bytes()), code_end, store::grant::GrantOrigin::Code),
+        Some(asked) => (asked.digest(), asked.expires_at, asked.door.origin()),
+    };
     let id = GrantId::new(now, &*services.entropy);
     // Core 11: what outlives the sign-out needs a page that the person saw, now or when the data was agreed to.
     let seen = interaction.kept || (plan.releases() && !plan.page_needed);
@@ -611,9 +678,9 @@ async fn finish(
         nonce: request.nonce.clone(),
         redirect_uri: request.redirect.as_str().to_owned(),
         redirect_uri_sent: request.redirect_uri_sent,
-        code_digest: sha256(code.as_bytes()),
+        code_digest,
         code_challenge: request.code_challenge.clone(),
-        code_expires_at: now.plus(services.config.tokens.code_seconds.duration()),
+        code_expires_at,
         code_used_at: None,
         acr: acr.clone(),
         methods: session.session.methods.clone(),
@@ -626,7 +693,7 @@ async fn finish(
         ended_at: None,
         ended_reason: None,
         organization_id: acting.as_ref().map(|held| held.organization_id),
-        origin: store::grant::GrantOrigin::Code,
+        origin,
         terms: GrantTerms { code_bound_to: request.dpop_jkt.clone().map(Confirmation::Key), ..GrantTerms::default() },
     };
     store::grant::insert(&mut tx, &grant).await?;
@@ -645,6 +712,9 @@ async fn finish(
     disclose(services, &mut tx, &grant, &release.all()).await?;
     tx.commit().await?;
     metrics::counter!("grants_issued_total").increment(1);
+    if interaction.decoupled().is_some() {
+        return Ok(Finished::Decided);
+    }
     Ok(Finished::Answer(Box::new(request.grant(Secret::new(code)))))
 }
 

@@ -11,6 +11,7 @@ use crate::crypto::Expect;
 use crate::identity::PersonStatus;
 use crate::protocol::jwt_claims::{AccessToken, TokenKind, Userinfo};
 use crate::protocol::representation::RepresentationPolicy;
+use crate::protocol::token_exchange;
 use crate::protocol::{Error, ScopeSet, bearer, introspection, jws, scope};
 use crate::store;
 use crate::store::client::ClientStatus;
@@ -34,7 +35,8 @@ pub async fn userinfo(
     caller: &Caller,
     shown: &bearer::Shown,
 ) -> Outcome<Result<UserinfoAnswer, Error>> {
-    let Some((access, Some(live))) = read_access(services, shown.token.expose()).await? else {
+    let Some(Presented { token: access, grant: Some(live) }) = read_access(services, shown.token.expose()).await?
+    else {
         return Ok(Err(bearer::INVALID_TOKEN));
     };
     if let Err(error) = possession::holds(services, caller, (shown, access.confirmation.as_ref())).await? {
@@ -78,8 +80,16 @@ pub async fn userinfo(
     }))
 }
 
+/// An access token that was presented and counts.
+pub(super) struct Presented {
+    /// What it says.
+    pub token: Arc<AccessToken>,
+    /// Its grant, where it has one.
+    pub grant: Option<Grant>,
+}
+
 /// An access token of ours that is live, with its grant where it has one. `None` for anything else.
-async fn read_access(services: &Services, presented: &str) -> Outcome<Option<(Arc<AccessToken>, Option<Grant>)>> {
+pub(super) async fn read_access(services: &Services, presented: &str) -> Outcome<Option<Presented>> {
     let now = services.clock.now();
     let Some(access) = verified(services, presented, now) else {
         return Ok(None);
@@ -90,13 +100,30 @@ async fn read_access(services: &Services, presented: &str) -> Outcome<Option<(Ar
             return Ok(None);
         }
         let client = super::clients::find(services, &access.client_id).await?;
-        return Ok(client.filter(|known| !known.client.disabled).map(|_| (access, None)));
+        let client = client.filter(|known| !known.client.disabled);
+        let acting = are_active(services, &access).await?;
+        return Ok(client.filter(|_| acting).map(|_| Presented { token: access, grant: None }));
     };
     // One read tells whether token, grant, person and client are all still in order (I2, I5). It is never spared: a
     // copy in this process could not know at once what another node revoked.
     let live = store::grant::find_for_access_token(&services.db, id, &jti).await?;
     let live = live.filter(|live| !live.revoked && in_order(&live.found, now));
-    Ok(live.map(|live| (access, Some(live.found.grant))))
+    if !are_active(services, &access).await? {
+        return Ok(None);
+    }
+    Ok(live.map(|live| Presented { token: access, grant: Some(live.found.grant) }))
+}
+
+/// Whether every agency that acts with a token may act (E5): one that was switched off ends the tokens it exchanged, and
+/// those that others made of them.
+async fn are_active(services: &Services, access: &AccessToken) -> Outcome<bool> {
+    for client_id in token_exchange::actors(access.actor.as_ref()) {
+        let known = super::clients::find(services, client_id).await?;
+        if known.is_none_or(|known| known.client.disabled) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Whether grant, client and person are all such that a token counts.
@@ -135,7 +162,7 @@ fn jti_digest(access: &AccessToken) -> Digest {
 /// Answers introspection for an authenticated client (RFC 7662).
 pub async fn introspect(services: &Services, known: &KnownClient, presented: &str) -> Outcome<Value> {
     let client = &known.client;
-    if let Some((access, live)) = read_access(services, presented).await? {
+    if let Some(Presented { token: access, grant: live }) = read_access(services, presented).await? {
         if !introspection::may_introspect(client, &access.client_id, &access.audience) {
             return Ok(introspection::inactive());
         }
@@ -197,7 +224,11 @@ pub async fn introspect(services: &Services, known: &KnownClient, presented: &st
 }
 
 /// What is left of a token's scope: a scope taken from its client since then opens nothing any more (E5).
-async fn usable(services: &Services, client_id: &str, scope: &ScopeSet) -> Outcome<(ScopeSet, RepresentationPolicy)> {
+pub(super) async fn usable(
+    services: &Services,
+    client_id: &str,
+    scope: &ScopeSet,
+) -> Outcome<(ScopeSet, RepresentationPolicy)> {
     let known = super::clients::find(services, client_id).await?;
     Ok(known
         .map(|known| (scope.intersection(&known.client.metadata.scope), known.client.metadata.representation))
@@ -216,7 +247,8 @@ pub async fn revoke(services: &Services, known: &KnownClient, presented: &str) -
         }
         let until = access.expires_at.plus(Duration::from_secs(120));
         store::spent::consume(&mut tx, SpentKind::RevokedAccessToken, &jti_digest(&access), now, until).await?;
-        if let Some(id) = access.grant {
+        // Whoever acts with another's token ends what it made of it, not what it was made of.
+        if let Some(id) = access.grant.filter(|_| access.actor.is_none()) {
             end(services, &mut tx, id, client_id).await?;
         }
         let entry = audit::entry(services, GrantEvent::TokenRevoked { token: Word::new("access_token") });

@@ -69,6 +69,9 @@ async fn one(services: &Services, senders: &Senders, message: OutboxMessage) -> 
         Posting::Logout { client_id, subject, sid, .. } => {
             send_logout(services, senders, (client_id, subject, sid)).await?
         }
+        Posting::Ping { client_id, auth_req_id, token } => {
+            send_ping(services, senders, (client_id, auth_req_id, token)).await?
+        }
     };
     record(services, &message, &posting, sent).await
 }
@@ -131,6 +134,26 @@ async fn send_logout(
         Ok(delivered) => Sent::Yes(format!("status {}", delivered.status)),
         // The portal understood and refused, or the address may not be called: asking again is of no use.
         Err(error @ (DeliveryError::Status(400) | DeliveryError::Refused(_))) => Sent::Never(error.to_string()),
+        Err(error) => Sent::Later(error.to_string()),
+    })
+}
+
+/// CIBA 10.2: the client is told that there is an answer, with the token it gave for this.
+async fn send_ping(
+    services: &Services,
+    senders: &Senders,
+    (client_id, auth_req_id, token): (&str, &str, &str),
+) -> Outcome<Sent> {
+    let Some(known) = clients::find(services, client_id).await?.filter(|known| !known.client.disabled) else {
+        return Ok(Sent::Never("client_gone".to_owned()));
+    };
+    let Some(url) = &known.client.metadata.doors.backchannel_client_notification_endpoint else {
+        return Ok(Sent::Never("no_address".to_owned()));
+    };
+    Ok(match senders.backchannel.ping(url, token, auth_req_id).await {
+        Ok(delivered) => Sent::Yes(format!("status {}", delivered.status)),
+        // CIBA 10.2: redirects are not followed; who refuses is not asked again, for it can still poll.
+        Err(error @ (DeliveryError::Status(300..500) | DeliveryError::Refused(_))) => Sent::Never(error.to_string()),
         Err(error) => Sent::Later(error.to_string()),
     })
 }

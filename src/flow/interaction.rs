@@ -21,6 +21,8 @@ const PURPOSE: &str = "interaction";
 pub enum Target {
     /// Back to a portal with an answer.
     Portal(Box<AuthorizeRequest>),
+    /// To a decision about what was asked for on another device.
+    Decoupled(Box<super::decoupled::Decoupled>),
     /// To a page of the account area.
     Account {
         /// A path from a closed list, never from input.
@@ -260,7 +262,24 @@ impl Interaction {
     pub fn request(&self) -> Option<&AuthorizeRequest> {
         match &self.target {
             Target::Portal(request) => Some(request),
+            Target::Decoupled(asked) => Some(&asked.request),
             Target::Account { .. } => None,
+        }
+    }
+
+    /// What was asked for on another device.
+    pub const fn decoupled(&self) -> Option<&super::decoupled::Decoupled> {
+        match &self.target {
+            Target::Decoupled(asked) => Some(asked),
+            Target::Portal(_) | Target::Account { .. } => None,
+        }
+    }
+
+    /// The same, to take down what the person said about it.
+    pub const fn decoupled_mut(&mut self) -> Option<&mut super::decoupled::Decoupled> {
+        match &mut self.target {
+            Target::Decoupled(asked) => Some(asked),
+            Target::Portal(_) | Target::Account { .. } => None,
         }
     }
 

@@ -14,6 +14,7 @@ pub mod client_registration;
 pub mod clients;
 pub mod conformance;
 pub mod create_account;
+pub mod decoupled;
 pub mod delivery;
 pub mod demo;
 pub mod disclosure;
@@ -44,6 +45,7 @@ pub mod steps;
 pub mod subject;
 mod throttle;
 pub mod token;
+mod token_exchange;
 mod verified_tokens;
 
 pub use fault::{Fault, Outcome};

@@ -137,6 +137,11 @@ pub enum Notice {
     AccountConfirmed,
     /// The waiting account does not match the register.
     AccountNotConfirmed,
+    /// A portal asks for the person's approval, which they give on their account page.
+    RequestWaits {
+        /// The portal's name.
+        portal: String,
+    },
 }
 
 impl Notice {
@@ -180,7 +185,8 @@ impl Notice {
             | Self::OrganizationRefused { .. }
             | Self::AccountClosed { .. }
             | Self::AccountConfirmed
-            | Self::AccountNotConfirmed => false,
+            | Self::AccountNotConfirmed
+            | Self::RequestWaits { .. } => false,
         }
     }
 }
@@ -211,6 +217,15 @@ pub enum Posting {
         /// The session that ended.
         session: SessionId,
     },
+    /// Word to a client that the person has decided (CIBA 10.2).
+    Ping {
+        /// The client.
+        client_id: String,
+        /// What it asked.
+        auth_req_id: String,
+        /// Its own bearer token.
+        token: String,
+    },
     /// Nothing: written where an unknown number would otherwise cost less work than a known one (N2).
     Nothing,
 }
@@ -226,6 +241,8 @@ pub enum Way {
     Email,
     /// To a portal.
     Logout,
+    /// To a client that asked by CIBA.
+    Ping,
     /// Nowhere.
     Nowhere,
 }
@@ -238,6 +255,7 @@ impl Way {
             Self::Voice => "voice",
             Self::Email => "email",
             Self::Logout => "backchannel_logout",
+            Self::Ping => "ciba_ping",
             Self::Nowhere => "none",
         }
     }
@@ -250,6 +268,7 @@ impl Way {
             Self::Voice => OutboxKind::Voice,
             Self::Email => OutboxKind::Email,
             Self::Logout => OutboxKind::BackchannelLogout,
+            Self::Ping => OutboxKind::CibaPing,
             Self::Nowhere => OutboxKind::None,
         }
     }
@@ -271,7 +290,7 @@ pub async fn post(
     let patience = match way {
         Way::Logout => Duration::from_secs(24 * 3600),
         Way::Email => Duration::from_secs(6 * 3600),
-        Way::Sms | Way::Voice | Way::Nowhere => services.config.sign_in.code_seconds.duration(),
+        Way::Sms | Way::Voice | Way::Ping | Way::Nowhere => services.config.sign_in.code_seconds.duration(),
     };
     store::outbox::insert(
         tx,

@@ -55,11 +55,6 @@ pub fn seal_phone(services: &Services, id: crate::base::ContactId, phone: &Phone
     services.sealer.seal(PHONE, id.0.as_bytes(), phone.as_str().as_bytes()).map_err(Fault::internal)
 }
 
-/// Seals an e-mail address for its row.
-pub fn seal_email(services: &Services, id: crate::base::ContactId, email: &EmailAddress) -> Outcome<Vec<u8>> {
-    services.sealer.seal(EMAIL, id.0.as_bytes(), email.as_str().as_bytes()).map_err(Fault::internal)
-}
-
 fn text(services: &Services, purpose: &'static str, address: &[u8], sealed: &[u8]) -> Outcome<String> {
     let plain = services.sealer.open(purpose, address, sealed).map_err(Fault::internal)?;
     String::from_utf8(plain.to_vec()).map_err(Fault::internal)

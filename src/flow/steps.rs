@@ -7,6 +7,10 @@ use crate::protocol::ErrorCode;
 /// What stands between the person and the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
+    /// Who asks from another device, and whether somebody tells the person what to do.
+    Asked,
+    /// Allow or refuse what was asked for from another device.
+    Decide,
     /// Nobody usable is signed in (C1).
     SignIn,
     /// Signed in, but not strongly enough (C9).
@@ -94,7 +98,7 @@ pub fn next(situation: &Situation) -> Step {
 pub const fn without_pages(step: &Step, data_leaves: bool) -> Option<ErrorCode> {
     match step {
         Step::SignIn => Some(ErrorCode::LoginRequired),
-        Step::StepUp(_) | Step::ForWhom => Some(ErrorCode::InteractionRequired),
+        Step::StepUp(_) | Step::ForWhom | Step::Asked | Step::Decide => Some(ErrorCode::InteractionRequired),
         Step::ProveIdentity(_) | Step::CannotBeMet => Some(ErrorCode::UnmetAuthenticationRequirements),
         Step::Consent => Some(ErrorCode::ConsentRequired),
         // Single sign-on itself needs no page; data that the person has not seen leaving does.

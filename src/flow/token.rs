@@ -3,8 +3,11 @@
 
 use super::caller::Caller;
 use super::clients::KnownClient;
+use super::decoupled::{self, Door};
 use super::representation::{self, Stated};
-use super::{Fault, Outcome, Services, audit, client_authentication, disclosure, keys, organizations, possession};
+use super::{
+    Fault, Outcome, Services, audit, client_authentication, disclosure, keys, organizations, possession, token_exchange,
+};
 use crate::audit::{GrantEvent, Word};
 use crate::base::{RowId, Secret, Timestamp, random_token, sha256};
 use crate::db::Tx;
@@ -19,7 +22,7 @@ use crate::protocol::token::{
 use crate::protocol::{Confirmation, Error, Parameters, ScopeSet};
 use crate::store;
 use crate::store::client::ClientStatus;
-use crate::store::grant::{CodeConsumption, Grant, TokenGrant};
+use crate::store::grant::{CodeConsumption, Grant, GrantOrigin, TokenGrant};
 use crate::store::refresh_token::RefreshConsumption;
 use serde_json::{Map, Value};
 
@@ -42,13 +45,18 @@ pub async fn respond(services: &Services, caller: &Caller, parameters: &Paramete
         TokenRequest::Code(exchange) => redeem(services, &by, &exchange).await,
         TokenRequest::Refresh(exchange) => refresh(services, &by, &exchange).await,
         TokenRequest::ClientCredentials(request) => client_credentials(services, &by, &request),
+        TokenRequest::Device(exchange) => decoupled::redeem(services, &by, (Door::Device, &exchange)).await,
+        TokenRequest::Ciba(exchange) => decoupled::redeem(services, &by, (Door::Ciba, &exchange)).await,
+        TokenRequest::Exchange(request) => token_exchange::exchange(services, caller, &by, &request).await,
     }
 }
 
 /// Who asks for tokens, authenticated, and the key it proved to hold: tokens that are issued now are bound to it.
-struct By<'a> {
-    known: &'a KnownClient,
-    held: Option<Confirmation>,
+pub(super) struct By<'a> {
+    /// The client.
+    pub known: &'a KnownClient,
+    /// Its key.
+    pub held: Option<Confirmation>,
 }
 
 async fn redeem(services: &Services, by: &By<'_>, exchange: &CodeExchange) -> Outcome<Result<Value, Error>> {
@@ -56,10 +64,10 @@ async fn redeem(services: &Services, by: &By<'_>, exchange: &CodeExchange) -> Ou
     let known = by.known;
     let client = &known.client;
     let mut tx = services.db.begin().await?;
-    let consumption = store::grant::consume_code(&mut tx, &exchange.code.digest(), now).await?;
+    let consumption = store::grant::consume_code(&mut tx, (GrantOrigin::Code, &exchange.code.digest()), now).await?;
     let (found, used_before) = match consumption {
         CodeConsumption::Unknown => {
-            let late = store::grant::end_late_code(&mut tx, &exchange.code.digest(), now).await?;
+            let late = store::grant::end_late_code(&mut tx, (GrantOrigin::Code, &exchange.code.digest()), now).await?;
             return note_late(services, tx, late, "code_expired").await;
         }
         CodeConsumption::Fresh(found) => (found, false),
@@ -95,17 +103,26 @@ async fn redeem(services: &Services, by: &By<'_>, exchange: &CodeExchange) -> Ou
             }
             Ok(Err(error))
         }
-        Verdict::Issue => {
-            let entry = audit::entry(services, GrantEvent::Exchanged);
-            audit::append(&mut tx, entry.person(grant.person_id).client(&client.client_id).grant(grant.id)).await?;
-            let scope = ScopeSet::parse(&grant.scope).unwrap_or_default();
-            let refresh = next_refresh(services, &mut tx, by, &grant, &scope).await?;
-            tx.commit().await?;
-            // The generation keeps its full scope, as at a refresh; what was taken from the client is not given (E5).
-            let usable = scope.intersection(&client.metadata.scope);
-            tokens(services, by, &grant, (&usable, refresh, &exchange.resource)).await.map(Ok)
-        }
+        Verdict::Issue => issue(services, tx, by, (&grant, &exchange.resource)).await.map(Ok),
     }
+}
+
+/// Gives the first tokens of a grant whose code, or what stands for one, was consumed in this transaction.
+pub(super) async fn issue(
+    services: &Services,
+    mut tx: Tx,
+    by: &By<'_>,
+    (grant, resource): (&Grant, &[String]),
+) -> Outcome<Value> {
+    let client = &by.known.client;
+    let entry = audit::entry(services, GrantEvent::Exchanged);
+    audit::append(&mut tx, entry.person(grant.person_id).client(&client.client_id).grant(grant.id)).await?;
+    let scope = ScopeSet::parse(&grant.scope).unwrap_or_default();
+    let refresh = next_refresh(services, &mut tx, by, grant, &scope).await?;
+    tx.commit().await?;
+    // The generation keeps its full scope, as at a refresh; what was taken from the client is not given (E5).
+    let usable = scope.intersection(&client.metadata.scope);
+    tokens(services, by, grant, (&usable, refresh, resource)).await
 }
 
 async fn rotate(
@@ -255,7 +272,12 @@ async fn refresh(services: &Services, by: &By<'_>, exchange: &RefreshExchange) -
 
 /// Ends the family when its person or client may not be served any more (I5), or the person may not act for the
 /// organization any more: off is off on every grant.
-async fn refused_meanwhile(services: &Services, tx: &mut Tx, known: &KnownClient, found: &TokenGrant) -> Outcome<bool> {
+pub(super) async fn refused_meanwhile(
+    services: &Services,
+    tx: &mut Tx,
+    known: &KnownClient,
+    found: &TokenGrant,
+) -> Outcome<bool> {
     let active = found.client_status == ClientStatus::Active && found.person_status == PersonStatus::Active;
     if !active {
         end_family(services, tx, &found.grant, "not_active").await?;
@@ -361,7 +383,12 @@ async fn tokens(
         released: &released,
         authorization_details: stated.details(),
     };
-    let id_token = sign(services, algorithm.as_str(), TokenKind::IdToken, id_token.claims())?;
+    let mut claims = id_token.claims();
+    if let Some(auth_req_id) = &grant.terms.auth_req_id {
+        // CIBA 10.3.1, FAPI-CIBA 5.2.2: ties the ID token to what was asked.
+        claims.insert(jwt_claims::AUTH_REQ_ID.to_owned(), auth_req_id.as_str().into());
+    }
+    let id_token = sign(services, algorithm.as_str(), TokenKind::IdToken, claims)?;
     let mut answer = answer(&access_token, &access, now);
     answer.insert("id_token".to_owned(), Value::from(id_token));
     if let Some(details) = stated.details() {
@@ -405,7 +432,7 @@ fn client_credentials(services: &Services, by: &By<'_>, request: &CredentialsReq
 }
 
 /// RFC 6749 5.1.
-fn answer(token: &str, access: &AccessToken, now: Timestamp) -> Map<String, Value> {
+pub(super) fn answer(token: &str, access: &AccessToken, now: Timestamp) -> Map<String, Value> {
     let mut answer = Map::new();
     answer.insert("access_token".into(), token.into());
     answer.insert("token_type".into(), access.confirmation.as_ref().map_or("Bearer", Confirmation::token_type).into());

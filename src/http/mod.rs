@@ -6,6 +6,7 @@ mod caller;
 mod cookies;
 mod create;
 mod cross_origin;
+mod decoupled;
 mod demo;
 mod form;
 mod layers;
@@ -113,6 +114,7 @@ pub fn router(state: AppState) -> Router {
     let pages = Router::new()
         .merge(oidc::router())
         .merge(registration::router(&state))
+        .merge(decoupled::router(&state))
         .merge(signin::router())
         .merge(create::router())
         .merge(account::router(&state))

@@ -9,6 +9,7 @@ use crate::flow::caller::Caller;
 use crate::flow::pushed_request::{self, Pushed};
 use crate::flow::{Fault, client_authentication, possession, token};
 use crate::protocol::bearer::{self, Scheme};
+use crate::protocol::client::GrantType;
 use crate::protocol::{Error, ErrorCode, Parameters, ShowReason};
 use axum::Router;
 use axum::body::Bytes;
@@ -62,7 +63,7 @@ pub fn is_form(headers: &HeaderMap) -> bool {
 }
 
 /// Reads the parameters of a request that clients post.
-fn client_parameters(headers: &HeaderMap, body: &Bytes) -> Result<Parameters, Error> {
+pub(super) fn client_parameters(headers: &HeaderMap, body: &Bytes) -> Result<Parameters, Error> {
     if !is_form(headers) {
         return Err(Error::new(
             ErrorCode::InvalidRequest,
@@ -109,9 +110,8 @@ async fn token_endpoint(State(state): State<AppState>, caller: Caller, headers: 
         Err(error) => return oauth_error(&error, &headers),
     };
     let outcome = token::respond(&state.services, &caller, &parameters).await;
-    let known = ["authorization_code", "refresh_token", "client_credentials"];
     let sent = parameters.get("grant_type").unwrap_or_default();
-    let grant_type = known.into_iter().find(|name| *name == sent).unwrap_or("other");
+    let grant_type = GrantType::ALL.into_iter().map(GrantType::as_str).find(|name| *name == sent).unwrap_or("other");
     let response = match outcome {
         Ok(Ok(answer)) => {
             metrics::counter!("tokens_issued_total", "grant_type" => grant_type).increment(1);

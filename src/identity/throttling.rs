@@ -159,6 +159,28 @@ impl Rule {
         limit: Limit::PauseUntilForgotten(600),
     };
 
+    /// Wrong codes of devices typed in, per network and per person: five within the life of a code (RFC 8628 5.1). They
+    /// have 34 random bits, and right ones are not counted.
+    pub const USER_CODE: Self = Self {
+        scope: "user_code",
+        free: 5,
+        pauses: &[],
+        forget: Forget::AfterFirst(Duration::from_mins(10)),
+        limit: Limit::PauseUntilForgotten(5),
+    };
+
+    /// Requests of devices, per network: anybody may ask in the name of a public client (S2).
+    pub const DEVICE_REQUEST: Self = Self {
+        scope: "device_request:network",
+        free: 1_200,
+        pauses: &[],
+        forget: Forget::AfterFirst(Duration::from_hours(1)),
+        limit: Limit::PauseUntilForgotten(1_200),
+    };
+
+    /// Messages that a portal asks for somebody's approval, per person: as [`Rule::SEND`], counted apart.
+    pub const REQUEST_NOTICE: Self = Self { scope: "request_notice", ..Self::SEND };
+
     /// The rule that slows guessing of a method; `None` for a passkey, which cannot be guessed (M5).
     pub const fn of(method: Method) -> Option<&'static Self> {
         match method {

@@ -112,6 +112,7 @@ pub async fn confirm_waiting(services: &Services) -> Outcome<()> {
 /// Removes what expired, in bounded batches by index. Expiry itself is judged at use, not here (T5).
 pub async fn sweep(services: &Services) -> Outcome<()> {
     let now = services.clock.now();
+    let hour_ago = now.minus(Duration::from_secs(3_600));
     let day_ago = now.minus(Duration::from_secs(86_400));
     let unused = now.minus(services.config.registration.unused_days.duration());
     let month_ago = now.minus(Duration::from_secs(30 * 86_400));
@@ -130,6 +131,7 @@ pub async fn sweep(services: &Services) -> Outcome<()> {
     sweep_all!(
         async |tx| store::sweep::sent_codes(tx, day_ago, BATCH).await,
         async |tx| store::sweep::notice_codes(tx, day_ago, BATCH).await,
+        async |tx| store::sweep::decoupled(tx, hour_ago, BATCH).await,
         async |tx| store::sweep::spent_artefacts(tx, now, BATCH).await,
         async |tx| store::sweep::refresh_tokens(tx, day_ago, BATCH).await,
         async |tx| store::sweep::throttles(tx, month_ago, 100, BATCH).await,

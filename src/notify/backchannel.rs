@@ -1,4 +1,5 @@
-//! OpenID Connect Back-Channel Logout 1.0, the sending side.
+//! What clients are told at their own addresses: OpenID Connect Back-Channel Logout 1.0 and the pings of CIBA, the
+//! sending side.
 
 use super::{DeliveryError, OutboundClient};
 
@@ -9,7 +10,7 @@ pub struct Delivered {
     pub status: u16,
 }
 
-/// Sends logout tokens.
+/// Sends logout tokens and pings.
 #[derive(Debug, Clone)]
 pub struct BackchannelLogout {
     client: OutboundClient,
@@ -31,6 +32,19 @@ impl BackchannelLogout {
         let reply = self.client.post_form(url, &[("logout_token", logout_token)]).await?;
         match reply.status {
             status @ (200 | 204) => Ok(Delivered { status }),
+            status => Err(DeliveryError::Status(status)),
+        }
+    }
+
+    /// Posts the word that there is an answer (CIBA 10.2): JSON with `auth_req_id`, and the client's own bearer token.
+    /// Success is 204, or any other 2xx.
+    ///
+    /// # Errors
+    /// See [`DeliveryError`].
+    pub async fn ping(&self, url: &str, token: &str, auth_req_id: &str) -> Result<Delivered, DeliveryError> {
+        let body = serde_json::json!({ "auth_req_id": auth_req_id }).to_string();
+        match self.client.post_json(url, token, body).await?.status {
+            status @ 200..300 => Ok(Delivered { status }),
             status => Err(DeliveryError::Status(status)),
         }
     }

@@ -123,6 +123,16 @@ impl OutboundClient {
         self.run(self.http.post(url).form(form)).await
     }
 
+    /// Posts JSON with a bearer token of the receiver's own.
+    ///
+    /// # Errors
+    /// See [`DeliveryError`]; any status is a reply, not an error.
+    pub async fn post_json(&self, url: &str, bearer: &str, body: String) -> Result<Reply, DeliveryError> {
+        let url = check_url(url, self.policy)?;
+        let json = (reqwest::header::CONTENT_TYPE, "application/json");
+        self.run(self.http.post(url).bearer_auth(bearer).header(json.0, json.1).body(body)).await
+    }
+
     /// Gets a document that accepts `accept`.
     ///
     /// # Errors

@@ -229,6 +229,27 @@ pub const CHECKS: &[Check] = checks![
     display,
 ];
 
+/// The rules of a request that comes by no browser (RFC 8628 3.1, CIBA 7.1): those of [`CHECKS`] whose parameters it
+/// has.
+pub const DECOUPLED_CHECKS: &[Check] = checks![scope, claims, authorization_details, acr_values, resource, ui_locales];
+
+/// Judges the part that a request from another device has in common with an authorization request. Which grant the
+/// client needs for it is the caller's to ask.
+///
+/// # Errors
+/// As the endpoint that took it answers them: there is no address to send anything to.
+pub fn check_decoupled(
+    parameters: &Parameters,
+    client: &Client,
+    capabilities: &Capabilities,
+) -> Result<AuthorizeRequest, Error> {
+    let mut request = blank(&client.client_id, ProvedRedirect::nowhere());
+    request.max_age = client.metadata.default_max_age;
+    let input = Input { parameters, passage: Passage::default(), client, capabilities };
+    DECOUPLED_CHECKS.iter().try_for_each(|check| (check.rule)(&input, &mut request))?;
+    Ok(request)
+}
+
 /// Judges an authorization request. `client` is what is registered under its `client_id`, if anything.
 ///
 /// # Errors
@@ -275,11 +296,16 @@ fn begin(parameters: &Parameters, client: Option<&Client>) -> Result<AuthorizeRe
         None => ResponseMode::default(),
         Some(name) => ResponseMode::parse(name).ok_or(ShowReason::UnsupportedResponseMode)?,
     };
-    Ok(AuthorizeRequest {
+    Ok(AuthorizeRequest { redirect_uri_sent: sent.is_some(), response_mode, ..blank(client_id, redirect) })
+}
+
+/// A request that asks for nothing yet.
+fn blank(client_id: &str, redirect: ProvedRedirect) -> AuthorizeRequest {
+    AuthorizeRequest {
         client_id: client_id.to_owned(),
         redirect,
-        redirect_uri_sent: sent.is_some(),
-        response_mode,
+        redirect_uri_sent: false,
+        response_mode: ResponseMode::default(),
         state: None,
         nonce: None,
         scope: ScopeSet::default(),
@@ -295,7 +321,7 @@ fn begin(parameters: &Parameters, client: Option<&Client>) -> Result<AuthorizeRe
         code_challenge: None,
         dpop_jkt: None,
         resource: Vec::new(),
-    })
+    }
 }
 
 fn invalid(reason: &'static str, description: &'static str) -> Error {

@@ -61,7 +61,7 @@ impl GrantType {
     }
 
     /// Those that this version serves.
-    pub const SERVED: &[Self] = &[Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials];
+    pub const SERVED: &[Self] = &Self::ALL;
 
     /// Whether a person signs in for it.
     pub const fn signs_in(self) -> bool {

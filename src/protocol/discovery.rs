@@ -25,6 +25,12 @@ pub mod path {
     pub const INTROSPECT: &str = "/introspect";
     /// Revocation endpoint (RFC 7009).
     pub const REVOKE: &str = "/revoke";
+    /// Device authorization endpoint (RFC 8628 3.1).
+    pub const DEVICE_AUTHORIZATION: &str = "/device_authorization";
+    /// Where people type in the code of a device (RFC 8628 3.3).
+    pub const DEVICE: &str = "/device";
+    /// Backchannel authentication endpoint (OpenID Connect CIBA 7).
+    pub const BACKCHANNEL_AUTHENTICATION: &str = "/backchannel_authentication";
     /// End-session endpoint (OpenID Connect RP-Initiated Logout 1.0).
     pub const LOGOUT: &str = "/logout";
     /// Client registration (RFC 7591); a registered client is below it (RFC 7592).
@@ -166,6 +172,7 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "backchannel_logout_session_supported": true,
     });
     let Some(members) = document.as_object_mut() else { return document };
+    members.extend(other_devices(endpoints, &assertion_algorithms));
     if capabilities.representation {
         // RFC 9396 10.
         members.insert("authorization_details_types_supported".to_owned(), json!([representation::TYPE]));
@@ -198,12 +205,27 @@ const ALIASED: &[(&str, &str)] = &[
     ("introspection_endpoint", path::INTROSPECT),
     ("revocation_endpoint", path::REVOKE),
     ("registration_endpoint", path::REGISTER),
+    ("device_authorization_endpoint", path::DEVICE_AUTHORIZATION),
+    ("backchannel_authentication_endpoint", path::BACKCHANNEL_AUTHENTICATION),
 ];
 
 /// Whether clients may call this path at the origin that asks for their certificate. Pages stay at the issuer's.
 pub fn is_aliased(path: &str) -> bool {
     let below = |of: &str| path.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     ALIASED.iter().any(|(_, of)| below(of))
+}
+
+/// What is asked for on another device than the person's (RFC 8628 4, CIBA 4).
+fn other_devices(endpoints: &Endpoints, algorithms: &[&str]) -> Vec<(String, Value)> {
+    [
+        ("device_authorization_endpoint", json!(endpoints.url(path::DEVICE_AUTHORIZATION))),
+        ("backchannel_authentication_endpoint", json!(endpoints.url(path::BACKCHANNEL_AUTHENTICATION))),
+        ("backchannel_token_delivery_modes_supported", json!(["poll", "ping"])),
+        ("backchannel_authentication_request_signing_alg_values_supported", json!(algorithms)),
+        ("backchannel_user_code_parameter_supported", json!(false)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
 }
 
 #[cfg(test)]
@@ -259,7 +281,7 @@ pub(crate) mod tests {
                 .filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri")
                 .filter_map(|(_, v)| v.as_str())
                 .collect();
-            assert_eq!(addresses.len(), 8);
+            assert_eq!(addresses.len(), 10);
             assert!(
                 addresses.iter().all(|url| url.starts_with("https://id.example/") && !url[8..].contains("//")),
                 "{addresses:?}"

@@ -72,6 +72,16 @@ error_codes! {
     RegistrationNotSupported = "registration_not_supported";
     /// OpenID Connect Core Error Code unmet_authentication_requirements 1.0: an essential acr cannot be met.
     UnmetAuthenticationRequirements = "unmet_authentication_requirements";
+    /// RFC 8628 3.5, CIBA 11: the person has not decided yet.
+    AuthorizationPending = "authorization_pending";
+    /// RFC 8628 3.5, CIBA 11: the same, and the client asks too often.
+    SlowDown = "slow_down";
+    /// RFC 8628 3.5, CIBA 11: nobody decided in time.
+    ExpiredToken = "expired_token";
+    /// CIBA 13: the hint names nobody.
+    UnknownUserId = "unknown_user_id";
+    /// CIBA 13: the message for the person cannot be shown.
+    InvalidBindingMessage = "invalid_binding_message";
     /// RFC 6750 3.1.
     InvalidToken = "invalid_token";
     /// RFC 6750 3.1.

@@ -15,6 +15,9 @@ use std::collections::BTreeMap;
 /// protocol member (H3).
 pub type Released = BTreeMap<ClaimName, Value>;
 
+/// CIBA 10.3.1: the request that an ID token answers.
+pub const AUTH_REQ_ID: &str = "urn:openid:params:jwt:claim:auth_req_id";
+
 /// A kind of JWT we sign. Each has its own `typ`, so that none passes for another (F13).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {

@@ -7,11 +7,13 @@
 mod algorithm;
 pub mod authorize;
 pub mod bearer;
+pub mod ciba;
 pub mod claims_request;
 pub mod client;
 pub mod client_authentication;
 pub mod confirmation;
 pub mod cross_origin;
+pub mod decoupled;
 pub mod discovery;
 pub mod dpop;
 pub mod encryption;
@@ -33,6 +35,7 @@ pub mod response_mode;
 pub mod scope;
 pub mod strict_json;
 pub mod token;
+pub mod token_exchange;
 mod uri;
 pub mod verified_claims;
 

@@ -17,7 +17,16 @@ pub const MAX_COUNT: usize = 64;
 const MAX_NAME_BYTES: usize = 128;
 
 /// Values that may be larger than the rest.
-const LARGE: &[&str] = &["authorization_details", "claims", "id_token_hint", "client_assertion", "request", "token"];
+const LARGE: &[&str] = &[
+    "authorization_details",
+    "claims",
+    "id_token_hint",
+    "client_assertion",
+    "request",
+    "token",
+    "subject_token",
+    "actor_token",
+];
 /// Parameters of an authorization request: in a request object a text, or what [`Parameters::from_members`] allows.
 const TEXTS: &[&str] = &[
     "acr_values",

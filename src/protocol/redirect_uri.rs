@@ -14,6 +14,11 @@ use serde::{Deserialize, Serialize};
 pub struct ProvedRedirect(String);
 
 impl ProvedRedirect {
+    /// Nowhere: the request did not come by a browser, and no browser takes the answer (RFC 8628, CIBA).
+    pub(super) const fn nowhere() -> Self {
+        Self(String::new())
+    }
+
     /// The address, byte for byte as sent.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,7 +1,9 @@
 //! The token endpoint: reading a request, and the verdicts on codes, refresh tokens and client credentials.
 
 use super::client::{Client, GrantType};
+use super::decoupled::DecoupledExchange;
 use super::scope::{self, ScopeSet};
+use super::token_exchange::TokenExchange;
 use super::{Confirmation, Error, ErrorCode, Parameters, pkce};
 use crate::base::{Secret, Timestamp};
 
@@ -17,6 +19,12 @@ pub enum TokenRequest {
     Refresh(RefreshExchange),
     /// RFC 6749 4.4.2.
     ClientCredentials(CredentialsRequest),
+    /// RFC 8628 3.4.
+    Device(DecoupledExchange),
+    /// CIBA 10.1.
+    Ciba(DecoupledExchange),
+    /// RFC 8693 2.1.
+    Exchange(TokenExchange),
 }
 
 /// The exchange of an authorization code.
@@ -91,10 +99,22 @@ impl TokenRequest {
             Some("client_credentials") => {
                 Ok(Self::ClientCredentials(CredentialsRequest { scope: scope_of(parameters)?, resource }))
             }
+            Some("urn:ietf:params:oauth:grant-type:device_code") => Ok(Self::Device(DecoupledExchange {
+                secret: token(parameters, "device_code", "device_code_missing", "device_code is missing or too long.")?,
+                resource,
+            })),
+            Some("urn:openid:params:grant-type:ciba") => Ok(Self::Ciba(DecoupledExchange {
+                secret: token(parameters, "auth_req_id", "auth_req_id_missing", "auth_req_id is missing or too long.")?,
+                resource,
+            })),
+            Some("urn:ietf:params:oauth:grant-type:token-exchange") => {
+                Ok(Self::Exchange(TokenExchange::parse(parameters)?))
+            }
+            // H5: password and implicit among them.
             Some(_) => Err(Error::new(
                 ErrorCode::UnsupportedGrantType,
                 "grant_type_unsupported",
-                "grant_type must be authorization_code, refresh_token or client_credentials.",
+                "grant_type must be one of grant_types_supported in the discovery document.",
             )),
         }
     }
@@ -110,7 +130,7 @@ fn token(
     found.map(Secret::from).ok_or_else(|| invalid_request(reason, description))
 }
 
-fn scope_of(parameters: &Parameters) -> Result<Option<ScopeSet>, Error> {
+pub(super) fn scope_of(parameters: &Parameters) -> Result<Option<ScopeSet>, Error> {
     let read = parameters.get("scope").map(ScopeSet::parse).transpose();
     read.map_err(|_| {
         Error::new(ErrorCode::InvalidScope, "scope_malformed", "scope holds a character that is not allowed.")

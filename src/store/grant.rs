@@ -242,16 +242,21 @@ pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<(), Error> {
     .map(|_| ())
 }
 
-/// Uses a code: of all callers ever, one gets [`CodeConsumption::Fresh`] (B3, B4). Commit also when the request is then
-/// refused: a code that was presented wrongly is dead (B1), see [`burn`].
+/// Uses a code, or what stands for one at another door: of all callers ever, one gets [`CodeConsumption::Fresh`] (B3, B4). Commit also when the request is then
+/// refused: a code that was presented wrongly is dead (B1), see [`burn`]. What another door made is unknown here (B2).
 ///
 /// # Errors
 /// What the store said.
-pub async fn consume_code(tx: &mut Tx, code: &Digest, now: Timestamp) -> Result<CodeConsumption, Error> {
+pub async fn consume_code(
+    tx: &mut Tx,
+    (origin, code): (GrantOrigin, &Digest),
+    now: Timestamp,
+) -> Result<CodeConsumption, Error> {
     let fresh: Option<TokenGrant> = tx
         .query(concat!(
             "UPDATE authorization_grant SET code_used_at = $2
-             WHERE code_digest = $1 AND code_used_at IS NULL AND ended_at IS NULL AND code_expires_at > $2
+             WHERE code_digest = $1 AND origin = $3 AND code_used_at IS NULL AND ended_at IS NULL
+               AND code_expires_at > $2
              RETURNING ",
             columns!(),
             ", (SELECT c.status FROM client c WHERE c.client_id = authorization_grant.client_id) AS client_status,
@@ -259,6 +264,7 @@ pub async fn consume_code(tx: &mut Tx, code: &Digest, now: Timestamp) -> Result<
         ))
         .bind(code)
         .bind(now)
+        .bind(origin)
         .optional()
         .await?;
     if let Some(grant) = fresh {
@@ -270,9 +276,11 @@ pub async fn consume_code(tx: &mut Tx, code: &Digest, now: Timestamp) -> Result<
             columns!("g."),
             ", client.status AS client_status, person.status AS person_status
              FROM authorization_grant g JOIN client ON client.client_id = g.client_id
-             JOIN person ON person.id = g.person_id WHERE g.code_digest = $1 AND g.code_used_at IS NOT NULL"
+             JOIN person ON person.id = g.person_id
+             WHERE g.code_digest = $1 AND g.origin = $2 AND g.code_used_at IS NOT NULL"
         ))
         .bind(code)
+        .bind(origin)
         .optional()
         .await?;
     Ok(spent.map_or(CodeConsumption::Unknown, |grant| CodeConsumption::Spent(Box::new(grant))))
@@ -362,15 +370,21 @@ pub async fn find_for_access_token(
 ///
 /// # Errors
 /// What the store said.
-pub async fn end_late_code(tx: &mut Tx, code: &Digest, now: Timestamp) -> Result<Option<GrantId>, Error> {
+pub async fn end_late_code(
+    tx: &mut Tx,
+    (origin, code): (GrantOrigin, &Digest),
+    now: Timestamp,
+) -> Result<Option<GrantId>, Error> {
     let ended: Vec<GrantId> = tx
         .query(
             "UPDATE authorization_grant SET ended_at = $2, ended_reason = 'code_expired'
-             WHERE code_digest = $1 AND code_used_at IS NULL AND ended_at IS NULL AND code_expires_at <= $2
+             WHERE code_digest = $1 AND origin = $3 AND code_used_at IS NULL AND ended_at IS NULL
+               AND code_expires_at <= $2
              RETURNING id",
         )
         .bind(code)
         .bind(now)
+        .bind(origin)
         .scalars()
         .await?;
     Ok(ended.into_iter().next())

@@ -14,6 +14,7 @@ pub mod client_logo;
 mod codec;
 pub mod consent;
 pub mod contact;
+pub mod decoupled;
 pub mod delivery;
 pub mod disclosure;
 pub mod grant;

@@ -16,6 +16,8 @@ words! {
         Email = "email",
         /// OpenID Connect Back-Channel Logout.
         BackchannelLogout = "backchannel_logout",
+        /// Word to a client that asked by CIBA.
+        CibaPing = "ciba_ping",
         /// Leaves nowhere: the same work for a number nobody registered (N1, N2).
         None = "none",
     }

@@ -31,6 +31,16 @@ pub async fn notice_codes(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<
     delete(tx, SQL, before, limit).await
 }
 
+/// Authorizations on other devices that nobody can give or redeem any more.
+///
+/// # Errors
+/// What the store said.
+pub async fn decoupled(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, Error> {
+    const SQL: &str = "DELETE FROM decoupled_authorization WHERE id IN
+        (SELECT id FROM decoupled_authorization WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
+    delete(tx, SQL, before, limit).await
+}
+
 /// Consumed artefacts that would have expired by themselves.
 ///
 /// # Errors

@@ -143,6 +143,26 @@ pub fn grant(session: &Session, client_id: &str, code: &str) -> Grant {
     }
 }
 
+/// A device's request, good for ten minutes.
+pub fn decoupled(secret: &str) -> crate::store::decoupled::Decoupled {
+    use crate::store::decoupled::{Decoupled, DecoupledKind, DecoupledState};
+    Decoupled {
+        id: crate::base::DecoupledId::new(NOW, &SystemEntropy),
+        kind: DecoupledKind::Device,
+        secret_digest: digest(secret),
+        user_code_index: Some(digest(&format!("code of {secret}"))),
+        client_id: "portal".to_owned(),
+        person_id: None,
+        request_sealed: vec![1, 2, 3],
+        state: DecoupledState::Waiting,
+        interval_seconds: 5,
+        polled_at: None,
+        created_at: NOW,
+        expires_at: at(600),
+        decided_at: None,
+    }
+}
+
 /// A refresh token of that grant, good for an hour.
 pub fn refresh_token(grant: GrantId, token: &str) -> RefreshToken {
     RefreshToken {

@@ -32,7 +32,8 @@ impl ActivityItem {
                 locale.t2("activity-organization-acted", ("organization", organization), ("portal", portal))
             }
             (
-                word @ ("portal-entered" | "consent-given" | "consent-refused" | "consent-ended" | "data-sent"),
+                word @ ("portal-entered" | "consent-given" | "consent-refused" | "consent-ended" | "data-sent"
+                | "request-asked" | "request-denied" | "agency-acted"),
                 portal,
             ) => {
                 let portal = portal.clone().unwrap_or_else(|| locale.t("portal-unknown"));

@@ -16,12 +16,12 @@ pub struct DataItem {
 }
 
 impl DataItem {
-    fn label(&self, locale: &Locale) -> String {
+    pub(super) fn label(&self, locale: &Locale) -> String {
         claim_label(&self.claim, *locale)
     }
 
     /// The value as a person writes it; what is not recognised is shown as it will be sent.
-    fn shown(&self, locale: &Locale) -> String {
+    pub(super) fn shown(&self, locale: &Locale) -> String {
         match (self.claim.as_str(), self.value.as_str()) {
             ("gender", "male") => locale.t("gender-male"),
             ("gender", "female") => locale.t("gender-female"),
@@ -63,6 +63,7 @@ pub fn claim_label(claim: &str, locale: Locale) -> String {
         "locale" => "claim-locale",
         "identity_level" => "claim-identity-level",
         "authentication_level" => "claim-authentication-level",
+        "agency_access" => "claim-agency-access",
         _ => return claim.to_owned(),
     };
     locale.t(key)

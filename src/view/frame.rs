@@ -109,6 +109,10 @@ pub enum ErrorText {
     NoticeCodeFormat,
     /// Number and code do not belong together: one text for both (N1).
     NoticeCodeWrong,
+    /// Not the form of a code that a device shows.
+    UserCodeFormat,
+    /// No device waits under this code.
+    UserCodeWrong,
     /// Too many tries from here.
     TryAgainFrom {
         /// From when it works again.
@@ -138,6 +142,8 @@ impl ErrorText {
             Self::PhoneSame => "error-phone-same",
             Self::EmailFormat => "error-email-format",
             Self::EmailSame => "error-email-same",
+            Self::UserCodeFormat => "error-user-code-format",
+            Self::UserCodeWrong => "error-user-code-wrong",
             Self::NoticeCodeFormat => "error-notice-code-format",
             Self::NoticeCodeWrong => "error-notice-code-wrong",
             Self::IdentifierMissing => "error-identifier-missing",
@@ -214,6 +220,12 @@ pub enum Notice {
     SharingStopped,
     /// The choices were kept.
     SettingsSaved,
+    /// A request of a portal was allowed.
+    RequestAllowed,
+    /// A request of a portal was refused.
+    RequestDenied,
+    /// A request of a portal ran out, or was answered before.
+    RequestOver,
     /// A frozen account was opened again.
     AccountOpened,
     /// An organization's account opened.
@@ -257,6 +269,9 @@ impl Notice {
             Self::PhoneChangeCancelled => "notice-phone-cancelled",
             Self::SharingStopped => "notice-sharing-stopped",
             Self::SettingsSaved => "notice-settings-saved",
+            Self::RequestAllowed => "notice-request-allowed",
+            Self::RequestDenied => "notice-request-denied",
+            Self::RequestOver => "notice-request-over",
             Self::AccountOpened => "notice-account-opened",
             Self::OrganizationOpened => "notice-organization-opened",
             Self::OrganizationWaits => "notice-organization-waits",

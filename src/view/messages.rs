@@ -98,6 +98,19 @@ pub fn account_not_confirmed_sms(locale: Locale, hotline: &str) -> String {
     }
 }
 
+/// When a portal asks for the person's approval.
+pub fn request_waits_sms(locale: Locale, portal: &str, hotline: &str) -> String {
+    let portal = plain(portal, NAME_LENGTH);
+    match locale {
+        Locale::Vi => format!(
+            "{portal} xin ban dong y. Vao tai khoan, muc Yeu cau dang cho. Khong phai viec cua ban? Tu choi, hoac goi {hotline}."
+        ),
+        Locale::En => format!(
+            "{portal} asks for your approval. See Requests in your account. Not yours? Refuse, or call {hotline}."
+        ),
+    }
+}
+
 /// After a passkey was added.
 pub fn passkey_added_sms(locale: Locale, at: Timestamp, not_you: &NotYou<'_>) -> String {
     let time = time_of(at);

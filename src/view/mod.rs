@@ -9,6 +9,7 @@ pub mod assets;
 mod consent;
 mod create;
 mod create_samples;
+mod decoupled;
 mod demo;
 mod demo_samples;
 mod frame;
@@ -36,6 +37,7 @@ pub use account_events::*;
 pub use account_ways::*;
 pub use consent::*;
 pub use create::*;
+pub use decoupled::*;
 pub use demo::*;
 pub use frame::{ActingBar, ErrorText, FieldError, Frame, Notice, PortalBox};
 pub use help::*;
@@ -204,6 +206,11 @@ pages![
     RenewRecoveryCodes,
     NewRecoveryCodes,
     Sessions,
+    EnterUserCode,
+    Asked,
+    Decide,
+    DeviceDone,
+    Requests,
     ForWhom,
     Organizations,
     AddOrganization,

@@ -99,7 +99,7 @@ pub async fn send(services: &Services, live: &LiveSession, sending: &Sending<'_>
         channel: match sending.way {
             Way::Voice => CodeChannel::Voice,
             Way::Email => CodeChannel::Email,
-            Way::Sms | Way::Logout | Way::Nowhere => CodeChannel::Sms,
+            Way::Sms | Way::Logout | Way::Ping | Way::Nowhere => CodeChannel::Sms,
         },
         contact_index: sending.index,
         code_digest: code_digest(services, &flow, code.expose())?,

@@ -15,6 +15,7 @@ mod own;
 mod passkeys;
 mod password;
 mod phone;
+mod requests;
 mod sessions;
 mod settings;
 mod sharing;
@@ -77,6 +78,8 @@ fn what_happens() -> Router<AppState> {
         .route("/account/sessions", get(sessions::page))
         .route("/account/sessions/{id}/end", post(sessions::end))
         .route("/account/sessions/end-others", post(sessions::end_others))
+        .route("/account/requests", get(requests::page))
+        .route("/account/requests/{id}", post(requests::answer))
         .route("/account/activity", get(activity::page))
         .route("/account/activity.csv", get(activity::csv))
         .route("/account/not-me", get(not_me::page).post(not_me::report))

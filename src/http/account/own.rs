@@ -39,6 +39,7 @@ const PAGES: &[(&str, AccountNeed)] = &[
     ("/account/sharing/history", AccountNeed::Session),
     ("/account/sharing", AccountNeed::Session),
     ("/account/freeze", AccountNeed::Session),
+    ("/account/requests", AccountNeed::Session),
     ("/account/settings", AccountNeed::Session),
     ("/account", AccountNeed::Session),
 ];

@@ -8,6 +8,7 @@ use super::super::problem::{Answer, Problem, WayBack, show};
 use super::super::visitor::{Visitor, csrf_holds, csrf_token};
 use crate::flow::interaction::{self, Begun, Interaction};
 use crate::flow::{authorize, clients, organizations};
+use crate::protocol::Client;
 use crate::protocol::response::{AuthorizeResponse, Delivery};
 use crate::view::{self, ActingBar, Frame, PortalBox, ProblemReason, Return};
 use axum::body::Bytes;
@@ -138,12 +139,14 @@ impl Flow {
             && let Some(known) = clients::find(&state.services, &request.client_id).await?
         {
             let name = known.client.display_name(frame.locale.tag()).to_owned();
-            let host = host_of(request.redirect.as_str());
             let metadata = &known.client.metadata;
             let logo = known.logo.map(|_| format!("/logos/{}", known.client.client_id));
             let (policy, terms) = (metadata.policy_uri.clone(), metadata.tos_uri.clone());
+            // Nothing leads back from another device: the pages have a "refuse" of their own.
+            let decoupled = self.interaction.decoupled().is_some();
+            let host = if decoupled { asking_host(&known.client) } else { host_of(request.redirect.as_str()) };
             frame.portal = Some(PortalBox { name, host, logo, policy, terms });
-            frame.cancel = Some(format!("/signin/{}/cancel", self.interaction.id));
+            frame.cancel = (!decoupled).then(|| format!("/signin/{}/cancel", self.interaction.id));
             frame.acting = self.acting(state, visitor).await?;
         }
         Ok(frame)
@@ -166,7 +169,7 @@ impl Flow {
     pub fn show(&self, visitor: &Visitor, page: &impl view::Page) -> Answer<Response> {
         let wrong = has_errors(page);
         let mut response = show(visitor, page, if wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK })?;
-        if let Some(request) = self.interaction.request() {
+        if let (Some(request), None) = (self.interaction.request(), self.interaction.decoupled()) {
             response.extensions_mut().insert(FormTargets(vec![origin_of(request.redirect.as_str())]));
         }
         Ok(response)
@@ -225,6 +228,12 @@ fn host_of(address: &str) -> String {
             Some(url.port().map_or(host.clone(), |port| format!("{host}:{port}")))
         })
         .unwrap_or_default()
+}
+
+/// Where a client that sends no browser is at home: its identifier where it registered no address.
+fn asking_host(client: &Client) -> String {
+    let home = client.metadata.client_uri.as_deref().map(host_of).filter(|host| !host.is_empty());
+    client.host().or(home).unwrap_or_else(|| client.client_id.clone())
 }
 
 fn origin_of(address: &str) -> String {

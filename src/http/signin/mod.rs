@@ -1,6 +1,7 @@
 //! The pages of signing in (C1-C10, C15): each handler gets its flow, calls one use case, shows the next page.
 
 mod consent;
+mod decoupled;
 mod flow;
 mod for_whom;
 mod identify;
@@ -45,6 +46,8 @@ pub fn router() -> Router<AppState> {
         .route("/signin/{flow}/passkey/options", form(passkey::passkey_options))
         .route("/signin/{flow}/passkey", form(passkey::passkey_answer))
         .route("/signin/{flow}/passkey-failed", page(passkey::passkey_failed_page).merge(form(passkey::passkey_failed)))
+        .route("/signin/{flow}/asked", page(decoupled::asked_page).merge(form(decoupled::asked)))
+        .route("/signin/{flow}/decide", page(decoupled::decide_page).merge(form(decoupled::decide)))
         .route("/signin/{flow}/continue", page(consent::continue_page).merge(form(consent::continue_session)))
         .route("/signin/{flow}/for", page(for_whom::for_whom_page).merge(form(for_whom::for_whom)))
         .route("/signin/{flow}/consent", page(consent::consent_page).merge(form(consent::consent)))
@@ -94,8 +97,11 @@ async fn go(state: &AppState, visitor: &Visitor, flow: &Flow, advance: Advance) 
     Ok(match advance {
         Advance::Answer(answer) => over(deliver(state, visitor, &answer).await?),
         Advance::Account(path) => over(Redirect::to(&path).into_response()),
+        Advance::Decided(door, decision) => over(Redirect::to(decoupled::end_of(door, decision)).into_response()),
         Advance::AlreadyDone => return Err(Problem::new(ProblemReason::AlreadyDone, "flow_already_done")),
         Advance::Page(step) => flow.to(match step {
+            Step::Asked => "/asked",
+            Step::Decide => "/decide",
             Step::SignIn | Step::Finish { .. } => "",
             Step::StepUp(_) | Step::ProveIdentity(_) | Step::CannotBeMet => "/step-up",
             Step::Continue => "/continue",

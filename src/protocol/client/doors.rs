@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// Members of client metadata by the names of their standards: RFC 9101 10.5, RFC 9126 6, RFC 8705 2.1.2 and 3.4, RFC
 /// 9449 5.2, RFC 9701 6, OpenID Connect Registration 2, JARM 3, CIBA 4, Front-Channel Logout 2. `profile`,
-/// `ciba_profile` and `access_token_format` are ours.
+/// `ciba_profile`, `access_token_format` and `token_exchange_clients` are ours.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "the names are those of the standards; what each takes is in `registration::MEMBERS`")]
@@ -74,6 +74,8 @@ pub struct Doors {
     pub backchannel_authentication_request_signing_alg: Option<SigningAlgorithm>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub backchannel_user_code_parameter: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub token_exchange_clients: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frontchannel_logout_uri: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -1,6 +1,6 @@
 //! The rules of registration.
 
-use super::{ApplicationType, AuthenticationMethod, ClientMetadata, GrantType, Sharing};
+use super::{ApplicationType, AuthenticationMethod, ClientMetadata, DeliveryMode, GrantType, Sharing};
 use crate::protocol::scope::{self, ScopeSet};
 use crate::protocol::strict_json::{self, Limits};
 use crate::protocol::{AssertionAlgorithm, Error, ErrorCode, SigningAlgorithm, uri};
@@ -88,6 +88,7 @@ pub(super) const MEMBERS: &[(&str, &str)] = &[
     ("backchannel_client_notification_endpoint", "an https address"),
     ("backchannel_authentication_request_signing_alg", "ES256, RS256, PS256 or EdDSA"),
     ("backchannel_user_code_parameter", "true or false"),
+    ("token_exchange_clients", "a list of client identifiers"),
     ("frontchannel_logout_uri", "an https address"),
     ("frontchannel_logout_session_required", "true or false"),
     ("initiate_login_uri", "an https address"),
@@ -112,6 +113,9 @@ const RULES: &[Rule] = &[
     profile,
     names,
     grants,
+    devices,
+    ciba,
+    token_exchange,
     redirect_uris,
     public_clients,
     keys,
@@ -185,7 +189,7 @@ pub(super) fn validate(mut metadata: ClientMetadata, policy: RegistrationPolicy)
         // RFC 7591 2.1: response types belong to the code grant; `code` is only the default of a member left out.
         metadata.response_types.clear();
     }
-    if metadata.scope.is_empty() && metadata.grant_types.contains(&GrantType::AuthorizationCode) {
+    if metadata.scope.is_empty() && signs_in(&metadata) {
         metadata.scope = ScopeSet::parse(scope::OPENID).unwrap_or_default();
     }
     RULES.iter().try_for_each(|rule| rule(&metadata, policy))?;
@@ -194,7 +198,6 @@ pub(super) fn validate(mut metadata: ClientMetadata, policy: RegistrationPolicy)
 
 /// Members of doors that this version does not serve.
 const UNSERVED: &[&str] = &[
-    "ciba_profile",
     "request_object_encryption_alg",
     "request_object_encryption_enc",
     "request_uris",
@@ -208,10 +211,6 @@ const UNSERVED: &[&str] = &[
     "introspection_encrypted_response_alg",
     "introspection_encrypted_response_enc",
     "access_token_format",
-    "backchannel_token_delivery_mode",
-    "backchannel_client_notification_endpoint",
-    "backchannel_authentication_request_signing_alg",
-    "backchannel_user_code_parameter",
     "frontchannel_logout_uri",
     "frontchannel_logout_session_required",
     "initiate_login_uri",
@@ -304,11 +303,105 @@ fn grants(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error>
     if metadata.grant_types.is_empty() {
         return Err(invalid("no_grant_types", "grant_types is empty."));
     }
-    if has(GrantType::RefreshToken) && !has(GrantType::AuthorizationCode) {
-        return Err(invalid("refresh_without_code", "refresh_token needs authorization_code in grant_types."));
+    if has(GrantType::RefreshToken) && !signs_in(metadata) {
+        return Err(invalid(
+            "refresh_without_code",
+            "refresh_token needs a grant that signs people in, such as authorization_code.",
+        ));
     }
     if has(GrantType::AuthorizationCode) && metadata.response_types.is_empty() {
         return Err(invalid("no_response_types", "authorization_code needs code in response_types."));
+    }
+    Ok(())
+}
+
+/// Whether people sign in for this client.
+fn signs_in(metadata: &ClientMetadata) -> bool {
+    metadata.grant_types.iter().any(|grant| grant.signs_in())
+}
+
+/// Q1 (RFC 8628 5.4): a sign-in of the highest levels is not given to another device.
+fn devices(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
+    if metadata.grant_types.contains(&GrantType::DeviceCode) && metadata.minimum_authentication_level >= 3 {
+        return Err(invalid(
+            "device_level",
+            "A client with minimum_authentication_level 3 or 4 cannot use device_code.",
+        ));
+    }
+    Ok(())
+}
+
+/// CIBA 4, FAPI-CIBA 5.2.2: who may ask, how it hears the answer, and what must be signed.
+fn ciba(metadata: &ClientMetadata, policy: RegistrationPolicy) -> Result<(), Error> {
+    let doors = &metadata.doors;
+    if !metadata.grant_types.contains(&GrantType::Ciba) {
+        let named = doors.ciba_profile
+            || doors.backchannel_token_delivery_mode.is_some()
+            || doors.backchannel_client_notification_endpoint.is_some()
+            || doors.backchannel_authentication_request_signing_alg.is_some();
+        return if named {
+            Err(invalid("ciba_unused", "Members of CIBA need urn:openid:params:grant-type:ciba in grant_types."))
+        } else {
+            Ok(())
+        };
+    }
+    if metadata.is_public() {
+        return Err(invalid("public_ciba", "A public client cannot ask people by CIBA."));
+    }
+    match (doors.backchannel_token_delivery_mode, &doors.backchannel_client_notification_endpoint) {
+        (Some(DeliveryMode::Poll), _) => {}
+        (Some(DeliveryMode::Ping), Some(address)) => {
+            let taken = uri::parse_web(address, policy.allow_loopback_http);
+            taken.map_err(|fault| invalid("notification_endpoint_refused", fault.description()))?;
+        }
+        (Some(DeliveryMode::Ping), None) => {
+            return Err(invalid("ping_without_endpoint", "ping needs backchannel_client_notification_endpoint."));
+        }
+        (None, _) => {
+            return Err(invalid("delivery_mode_missing", "CIBA needs backchannel_token_delivery_mode: poll or ping."));
+        }
+    }
+    if doors.backchannel_user_code_parameter {
+        return Err(invalid("user_code_unsupported", "backchannel_user_code_parameter must be false."));
+    }
+    let algorithm = doors.backchannel_authentication_request_signing_alg;
+    if algorithm.is_some() && metadata.jwks.is_none() && metadata.jwks_uri.is_none() {
+        return Err(invalid("jwks_missing", "Signed requests need jwks."));
+    }
+    if !doors.ciba_profile {
+        return Ok(());
+    }
+    let strong = matches!(
+        metadata.token_endpoint_auth_method,
+        AuthenticationMethod::PrivateKeyJwt
+            | AuthenticationMethod::TlsClientAuth
+            | AuthenticationMethod::SelfSignedTlsClientAuth
+    );
+    let signed = matches!(algorithm, Some(SigningAlgorithm::PS256 | SigningAlgorithm::ES256 | SigningAlgorithm::EdDsa));
+    if !strong || !signed {
+        return Err(invalid(
+            "ciba_profile",
+            "ciba_profile needs private_key_jwt or a certificate, and requests signed with PS256, ES256 or EdDSA.",
+        ));
+    }
+    Ok(())
+}
+
+/// RFC 8693 5: an agency that proves itself, and whose tokens it may act with.
+fn token_exchange(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
+    let clients = &metadata.doors.token_exchange_clients;
+    if !metadata.grant_types.contains(&GrantType::TokenExchange) {
+        return if clients.is_empty() {
+            Ok(())
+        } else {
+            Err(invalid("token_exchange_unused", "token_exchange_clients needs token-exchange in grant_types."))
+        };
+    }
+    if metadata.is_public() {
+        return Err(invalid("public_token_exchange", "A public client cannot exchange tokens."));
+    }
+    if clients.len() > MAX_URIS || clients.iter().any(|client_id| check_client_id(client_id).is_err()) {
+        return Err(invalid("token_exchange_clients", "token_exchange_clients takes at most 50 client identifiers."));
     }
     Ok(())
 }
@@ -427,11 +520,11 @@ fn acr_values(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Er
 }
 
 fn scopes(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
-    let uses_code = metadata.grant_types.contains(&GrantType::AuthorizationCode);
-    if uses_code && !metadata.scope.contains(scope::OPENID) {
-        return Err(invalid("scope_without_openid", "scope must hold openid for a client with authorization_code."));
+    let person = signs_in(metadata);
+    if person && !metadata.scope.contains(scope::OPENID) {
+        return Err(invalid("scope_without_openid", "scope must hold openid for a client that signs people in."));
     }
-    if !uses_code && metadata.scope.iter().any(|name| scope::PERSON_SCOPES.contains(&name)) {
+    if !person && metadata.scope.iter().any(|name| scope::PERSON_SCOPES.contains(&name)) {
         return Err(invalid(
             "person_scope_without_person",
             "scope holds one that needs a person, but no grant signs one in.",

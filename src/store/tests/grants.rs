@@ -14,17 +14,20 @@ use crate::store::{person, sweep};
 async fn b3_a_code_is_fresh_once_and_spent_ever_after() {
     on_both(|db| async move {
         let (_, _, made) = given_family(&db).await;
-        let CodeConsumption::Fresh(fresh) = commit!(db, |tx| grant::consume_code(tx, &digest("code"), at(5))) else {
+        let CodeConsumption::Fresh(fresh) =
+            commit!(db, |tx| grant::consume_code(tx, (grant::GrantOrigin::Code, &digest("code")), at(5)))
+        else {
             panic!("not fresh")
         };
         assert_eq!(fresh.grant.code_used_at, Some(at(5)));
         assert_eq!((fresh.client_status, fresh.person_status), (ClientStatus::Active, PersonStatus::Active));
         assert_eq!(grant::Grant { code_used_at: None, ..fresh.grant.clone() }, made);
         for seconds in [5, 61, 99_999] {
-            let again = commit!(db, |tx| grant::consume_code(tx, &digest("code"), at(seconds)));
+            let again =
+                commit!(db, |tx| grant::consume_code(tx, (grant::GrantOrigin::Code, &digest("code")), at(seconds)));
             assert_eq!(again, CodeConsumption::Spent(fresh.clone()));
         }
-        let unknown = commit!(db, |tx| grant::consume_code(tx, &digest("nothing"), at(5)));
+        let unknown = commit!(db, |tx| grant::consume_code(tx, (grant::GrantOrigin::Code, &digest("nothing")), at(5)));
         assert_eq!(unknown, CodeConsumption::Unknown);
     })
     .await;
@@ -35,12 +38,18 @@ async fn t5_an_expired_code_or_one_of_an_ended_grant_is_unknown() {
     on_both(|db| async move {
         let (_, session, made) = given_family(&db).await;
         let code = digest("code");
-        assert_eq!(commit!(db, |tx| grant::consume_code(tx, &code, at(60))), CodeConsumption::Unknown);
+        assert_eq!(
+            commit!(db, |tx| grant::consume_code(tx, (grant::GrantOrigin::Code, &code), at(60))),
+            CodeConsumption::Unknown
+        );
         assert!(commit!(db, |tx| grant::end(tx, made.id, "signed_out", at(1))));
-        assert_eq!(commit!(db, |tx| grant::consume_code(tx, &code, at(2))), CodeConsumption::Unknown);
+        assert_eq!(
+            commit!(db, |tx| grant::consume_code(tx, (grant::GrantOrigin::Code, &code), at(2))),
+            CodeConsumption::Unknown
+        );
         let second = given_grant(&db, make(&session, "portal", "second")).await;
         assert!(commit!(db, |tx| grant::burn(tx, second.id, "wrong_verifier", at(3))));
-        let burnt = commit!(db, |tx| grant::consume_code(tx, &digest("second"), at(4)));
+        let burnt = commit!(db, |tx| grant::consume_code(tx, (grant::GrantOrigin::Code, &digest("second")), at(4)));
         let CodeConsumption::Spent(burnt) = burnt else { panic!("{burnt:?}") };
         let burnt = burnt.grant;
         assert_eq!((burnt.ended_at, burnt.ended_reason.as_deref()), (Some(at(3)), Some("wrong_verifier")));
@@ -57,11 +66,14 @@ async fn b1_a_consumption_lasts_when_it_is_committed() {
         given_family(&db).await;
         let mut tx = db.begin().await.unwrap();
         assert!(matches!(
-            grant::consume_code(&mut tx, &digest("code"), at(1)).await.unwrap(),
+            grant::consume_code(&mut tx, (grant::GrantOrigin::Code, &digest("code")), at(1)).await.unwrap(),
             CodeConsumption::Fresh(_)
         ));
         drop(tx);
-        assert!(matches!(commit!(db, |tx| grant::consume_code(tx, &digest("code"), at(2))), CodeConsumption::Fresh(_)));
+        assert!(matches!(
+            commit!(db, |tx| grant::consume_code(tx, (grant::GrantOrigin::Code, &digest("code")), at(2))),
+            CodeConsumption::Fresh(_)
+        ));
     })
     .await;
 }
@@ -91,7 +103,7 @@ async fn e5_whoever_was_switched_off_meanwhile_shows_in_the_use_of_a_code() {
         commit!(db, |tx| client::set_status(tx, "portal", ClientStatus::Disabled, at(1)));
         commit!(db, |tx| person::update_status(tx, owner.id, PersonStatus::Locked, None, at(1)));
         for _ in 0..2 {
-            let used = commit!(db, |tx| grant::consume_code(tx, &digest("code"), at(2)));
+            let used = commit!(db, |tx| grant::consume_code(tx, (grant::GrantOrigin::Code, &digest("code")), at(2)));
             let (CodeConsumption::Fresh(found) | CodeConsumption::Spent(found)) = used else { panic!("{used:?}") };
             assert_eq!((found.client_status, found.person_status), (ClientStatus::Disabled, PersonStatus::Locked));
         }
@@ -219,18 +231,31 @@ async fn i15_what_came_too_late_is_ended_for_good() {
         let (code_end, token_end) =
             (made.code_expires_at, refresh_token::find(&db, &refresh).await.unwrap().unwrap().expires_at);
         let before = |end: crate::base::Timestamp| end.minus(std::time::Duration::from_secs(1));
-        assert_eq!(commit!(db, |tx| grant::end_late_code(tx, &code, before(code_end))), None);
+        assert_eq!(
+            commit!(db, |tx| grant::end_late_code(tx, (grant::GrantOrigin::Code, &code), before(code_end))),
+            None
+        );
         assert_eq!(commit!(db, |tx| refresh_token::end_late(tx, &refresh, before(token_end))), None);
         assert_eq!(commit!(db, |tx| refresh_token::end_late(tx, &digest("other"), token_end)), None);
         assert_eq!(commit!(db, |tx| refresh_token::end_late(tx, &refresh, token_end)), Some(made.id));
         assert_eq!(commit!(db, |tx| refresh_token::end_late(tx, &refresh, token_end)), None, "ended once");
         assert_eq!(commit!(db, |tx| refresh_token::consume(tx, &refresh, at(1))), RefreshConsumption::Unknown);
-        assert_eq!(commit!(db, |tx| grant::end_late_code(tx, &code, code_end)), None, "ended already");
+        assert_eq!(
+            commit!(db, |tx| grant::end_late_code(tx, (grant::GrantOrigin::Code, &code), code_end)),
+            None,
+            "ended already"
+        );
 
         let other = given_grant(&db, make(&session, "portal", "late")).await;
         let late = digest("late");
-        assert_eq!(commit!(db, |tx| grant::end_late_code(tx, &late, other.code_expires_at)), Some(other.id));
-        assert_eq!(commit!(db, |tx| grant::consume_code(tx, &late, at(0))), CodeConsumption::Unknown);
+        assert_eq!(
+            commit!(db, |tx| grant::end_late_code(tx, (grant::GrantOrigin::Code, &late), other.code_expires_at)),
+            Some(other.id)
+        );
+        assert_eq!(
+            commit!(db, |tx| grant::consume_code(tx, (grant::GrantOrigin::Code, &late), at(0))),
+            CodeConsumption::Unknown
+        );
     })
     .await;
 }

@@ -23,7 +23,7 @@ async fn b4_a_code_has_one_winner() {
             crate::store::testing::given_grant(&db, crate::store::testing::grant(&session, "portal", &code)).await;
             let code = digest(&code);
             let winners = race(&db, move |db, _| async move {
-                match commit!(db, |tx| grant::consume_code(tx, &code, at(1))) {
+                match commit!(db, |tx| grant::consume_code(tx, (grant::GrantOrigin::Code, &code), at(1))) {
                     CodeConsumption::Fresh(_) => true,
                     CodeConsumption::Spent(_) => false,
                     CodeConsumption::Unknown => panic!("a loser must learn that the code was spent"),
@@ -185,6 +185,68 @@ async fn a_message_is_claimed_by_one() {
             });
             assert_eq!(winners.await, 1);
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn i1_a_request_from_another_device_is_decided_once() {
+    on_both(|db| async move {
+        let person = given_person(&db, "hoa").await;
+        for round in 0..ROUNDS {
+            let row = crate::store::testing::decoupled(&format!("request {round}"));
+            assert_eq!(commit!(db, |tx| crate::store::decoupled::insert(tx, &row)), Inserted::New);
+            let again = crate::store::decoupled::Decoupled {
+                id: crate::base::DecoupledId::new(crate::store::testing::NOW, &SystemEntropy),
+                secret_digest: digest(&format!("other {round}")),
+                ..row.clone()
+            };
+            let taken = commit!(db, |tx| crate::store::decoupled::insert(tx, &again));
+            assert_eq!(taken, Inserted::AlreadyKnown, "one user code, one request");
+            let (id, who) = (row.id, person.id);
+            let winners = race(&db, move |db, racer| async move {
+                if racer % 2 == 0 {
+                    commit!(db, |tx| crate::store::decoupled::approve(tx, id, who, at(1)))
+                } else {
+                    commit!(db, |tx| crate::store::decoupled::deny(tx, id, at(1)))
+                }
+            });
+            assert_eq!(winners.await, 1);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn i15_a_request_that_ran_out_stays_over() {
+    on_both(|db| async move {
+        use crate::store::decoupled::{
+            DecoupledKind, approve, deny, expire, find_by_secret, find_by_user_code, insert,
+        };
+        let (person, stranger) = (given_person(&db, "hoa").await, crate::base::PersonId(uuid::Uuid::from_u128(9)));
+        let row = crate::store::testing::decoupled("one");
+        assert_eq!(commit!(db, |tx| insert(tx, &row)), Inserted::New);
+        let code = row.user_code_index.unwrap();
+        assert!(find_by_user_code(&db, &code, at(599)).await.unwrap().is_some());
+        assert!(find_by_user_code(&db, &code, at(600)).await.unwrap().is_none());
+        assert!(find_by_secret(&db, DecoupledKind::Ciba, &row.secret_digest).await.unwrap().is_none(), "another door");
+        assert!(!commit!(db, |tx| approve(tx, row.id, person.id, at(600))), "too late");
+        assert!(!commit!(db, |tx| expire(tx, row.id, at(599))), "too early");
+        assert!(commit!(db, |tx| expire(tx, row.id, at(600))));
+        assert!(!commit!(db, |tx| approve(tx, row.id, person.id, at(1))), "a clock set back");
+        assert!(!commit!(db, |tx| deny(tx, row.id, at(1))));
+        let asked = crate::store::decoupled::Decoupled {
+            person_id: Some(person.id),
+            kind: DecoupledKind::Ciba,
+            user_code_index: None,
+            ..crate::store::testing::decoupled("two")
+        };
+        assert_eq!(commit!(db, |tx| insert(tx, &asked)), Inserted::New);
+        assert_eq!(crate::store::decoupled::list_waiting(&db, person.id, at(1)).await.unwrap().len(), 1);
+        assert!(crate::store::decoupled::list_waiting(&db, stranger, at(1)).await.unwrap().is_empty());
+        assert!(!commit!(db, |tx| approve(tx, asked.id, stranger, at(1))), "asked of somebody else");
+        assert!(commit!(db, |tx| approve(tx, asked.id, person.id, at(1))));
+        assert_eq!(commit!(db, |tx| crate::store::sweep::decoupled(tx, at(601), 10)), 2);
     })
     .await;
 }
