@@ -11,6 +11,7 @@ use crate::config::{
 use crate::config::{LogFormat, production_problems};
 use crate::crypto::{KeyEncryptionKey, Sealer};
 use crate::db::Db;
+use crate::db::partition::State as PartitionState;
 use crate::flow::{Services, demo, keys};
 use crate::identity::OrganizationKind;
 use crate::registers::RegisterError;
@@ -147,6 +148,7 @@ pub async fn run(argument: ConfigArgument, json: bool) -> Result<ExitCode, Failu
     let db = database(&mut report, config).await;
     if let Some(db) = &db {
         stored(&mut report, config, db, kek.as_ref()).await;
+        partitions(&mut report, db).await;
     }
     clock(&mut report, db.as_ref()).await;
     cache(&mut report, config).await;
@@ -278,6 +280,32 @@ async fn stored(report: &mut Report, config: &Config, db: &Db, kek: Option<&KeyE
     } else {
         let fix = "A running 'dinhdanh serve' makes missing keys within minutes; see 'dinhdanh keys list'.";
         report.failed(name, format!("no key for {} may sign now", missing.join(", ")), fix);
+    }
+}
+
+/// Tables divided by time: there is a place for what comes now, and nothing has come without one.
+async fn partitions(report: &mut Report, db: &Db) {
+    let name = "partitions";
+    if !matches!(db, Db::Postgres(_)) {
+        return;
+    }
+    let fix = "A running 'dinhdanh serve' mends this within minutes; if it does not, its log says why ('partitions').";
+    match store::partition::states(db, SystemClock.now()).await {
+        Err(error) => report.failed(name, error.to_string(), "See the check of the database."),
+        Ok(states) => {
+            let named = |wrong: fn(&PartitionState) -> bool| {
+                let tables: Vec<&str> =
+                    states.iter().filter(|(_, state)| wrong(state)).map(|(table, _)| *table).collect();
+                (!tables.is_empty()).then(|| tables.join(", "))
+            };
+            if let Some(tables) = named(|state| !state.ready) {
+                report.failed(name, format!("none for what comes now: {tables}"), fix);
+            } else if let Some(tables) = named(|state| state.strays) {
+                report.failed(name, format!("rows lie in the default one: {tables}"), fix);
+            } else {
+                report.well(name, "made ahead, and nothing lies beside them");
+            }
+        }
     }
 }
 

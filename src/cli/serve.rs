@@ -3,9 +3,10 @@
 use super::ConfigArgument;
 use super::output::{self, Failure};
 use crate::app::{self, StartError};
-use crate::base::SystemEntropy;
+use crate::base::{Clock, SystemClock, SystemEntropy};
 use crate::config::{CodeSender, Config, Loaded, production_problems};
 use crate::flow::demo;
+use crate::store;
 use serde_json::json;
 
 /// Examples for `serve --help`.
@@ -86,6 +87,7 @@ pub async fn migrate(argument: ConfigArgument, json: bool) -> Result<(), Failure
     app::ensure_kek(&config.keys.folder, &SystemEntropy, false)?;
     let db = app::open_database(&config).await?;
     db.migrate().await?;
+    store::partition::keep(&db, SystemClock.now()).await?;
     if json {
         output::json(&json!({ "migrated": true, "engine": db.engine(), "key_encryption_key_made": made }));
     } else {

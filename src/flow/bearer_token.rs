@@ -6,7 +6,7 @@ use super::keys::Ring;
 use super::representation::{self, Stated};
 use super::{Outcome, Services, audit, disclosure, possession, token};
 use crate::audit::{GrantEvent, Word};
-use crate::base::{Digest, Timestamp, sha256};
+use crate::base::{Digest, Presented, Timestamp, sha256};
 use crate::crypto::Expect;
 use crate::identity::PersonStatus;
 use crate::protocol::jwt_claims::{AccessToken, TokenKind, Userinfo};
@@ -164,7 +164,7 @@ pub async fn introspect(services: &Services, known: &KnownClient, presented: &st
         }));
     }
     let now = services.clock.now();
-    let Some(row) = store::refresh_token::find(&services.db, &sha256(presented.as_bytes())).await? else {
+    let Some(row) = store::refresh_token::find(&services.db, Presented::of(presented)).await? else {
         return Ok(introspection::inactive());
     };
     let found = store::grant::find_for_token(&services.db, row.grant_id).await?.filter(|found| in_order(found, now));
@@ -221,7 +221,7 @@ pub async fn revoke(services: &Services, known: &KnownClient, presented: &str) -
         }
         let entry = audit::entry(services, GrantEvent::TokenRevoked { token: Word::new("access_token") });
         audit::append(&mut tx, entry.client(client_id)).await?;
-    } else if let Some(row) = store::refresh_token::find(&mut tx, &sha256(presented.as_bytes())).await? {
+    } else if let Some(row) = store::refresh_token::find(&mut tx, Presented::of(presented)).await? {
         let Some(grant) =
             store::grant::find(&mut tx, row.grant_id).await?.filter(|grant| grant.client_id == *client_id)
         else {
