@@ -294,7 +294,7 @@ pub fn senders(services: &Services) -> Result<Senders, StartError> {
         sms: gateway(config.sms.sender, config.sms.http_url.clone(), config.sms.token_file.as_ref())?,
         voice: gateway(config.voice.sender, config.voice.http_url.clone(), config.voice.token_file.as_ref())?,
         email,
-        backchannel: BackchannelLogout::new(OutboundClient::new(policy).map_err(because("the outbound client"))?),
+        backchannel: BackchannelLogout::new(OutboundClient::new(policy)),
         wording,
     })
 }

@@ -21,6 +21,8 @@ mod enumeration;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod growth;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod lifetimes;

@@ -403,8 +403,16 @@ fn messages(report: &mut Report, (config, against): (&Config, &[Problem]), servi
     if report.problems(name, against.iter().filter(mine)) {
         return;
     }
-    if let Some(Err(error)) = services.map(|services| app::senders(services)) {
-        return report.failed(name, error.what, "See 'dinhdanh config explain sms', 'voice' and 'email'.");
+    match services.map(|services| app::senders(services)) {
+        Some(Err(error)) => {
+            return report.failed(name, error.what, "See 'dinhdanh config explain sms', 'voice' and 'email'.");
+        }
+        Some(Ok(senders)) => {
+            if let Err(what) = senders.backchannel.prepare() {
+                return report.failed(name, what, "Install Debian's package ca-certificates.");
+            }
+        }
+        None => {}
     }
     let (sms, voice, email) = (config.sms.sender, config.voice.sender, config.email.sender);
     if sms == CodeSender::None && voice == CodeSender::None {

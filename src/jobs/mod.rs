@@ -16,6 +16,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const KEYS_EVERY: Duration = Duration::from_secs(60);
 /// When a round that asks a register takes nothing more from the store.
 const ROUND: Duration = Duration::from_secs(60);
+/// Jobs wait this long after the start: the first requests need the machine and the connections more.
+const FIRST_AFTER: Duration = Duration::from_millis(250);
 const BATCH: u32 = 500;
 /// Batches of one table at a turn: a flood is swept faster than it can be made, and no turn lasts for ever.
 const ROUNDS: usize = 100;
@@ -28,6 +30,15 @@ pub fn start(
 ) -> Vec<tokio::task::JoinHandle<()>> {
     let senders = Arc::new(senders);
     vec![
+        tokio::spawn({
+            let backchannel = senders.backchannel.clone();
+            async move {
+                tokio::time::sleep(FIRST_AFTER).await;
+                if let Ok(Err(what)) = tokio::task::spawn_blocking(move || backchannel.prepare()).await {
+                    tracing::error!(reason = what, "no portal will hear of a logout");
+                }
+            }
+        }),
         tokio::spawn(every(OUTBOX_EVERY, stop.clone(), services.clone(), "outbox", {
             move |services| {
                 let senders = senders.clone();
@@ -74,7 +85,7 @@ async fn every<F, W>(
     F: Fn(Arc<Services>) -> W + Send,
     W: Future<Output = Outcome<()>> + Send,
 {
-    let mut timer = tokio::time::interval(pause);
+    let mut timer = tokio::time::interval_at(tokio::time::Instant::now() + FIRST_AFTER.min(pause), pause);
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
