@@ -35,6 +35,8 @@ async fn a_day(house: &House) {
 }
 
 async fn sign_in(house: &House, portal: &Portal) -> Value {
+    // Codes are not sent one upon another.
+    house.after(Duration::from_mins(40));
     let mut browser = house.browser();
     let page = portal.ask(&mut browser, &[]).await;
     let answer = house.sign_in(&mut browser, &page, &HOA).await;
