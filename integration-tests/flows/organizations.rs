@@ -447,7 +447,8 @@ async fn a_round_asks_until_nothing_is_due() {
             "INSERT INTO authorization_grant SELECT $1, client_id, person_id, session_id, sid, subject, scope,
                claims_id_token, claims_userinfo, agreement_id, nonce, redirect_uri, redirect_uri_sent,
                CAST($2 AS BLOB), code_challenge, code_expires_at, code_used_at, acr, methods, authentication_level,
-               identity_level, authenticated_at, offline, created_at, expires_at, ended_at, ended_reason, resource, $1
+               identity_level, authenticated_at, offline, created_at, expires_at, ended_at, ended_reason, resource, $1,
+               origin, terms
              FROM authorization_grant WHERE organization_id =
                (SELECT id FROM organization WHERE code = '0199999511')",
         ] {
