@@ -222,7 +222,10 @@ pub fn outbound(config: &Config) -> Result<OutboundClient, StartError> {
     let trusted = settings.trusted_ca.as_deref().map(std::fs::read).transpose();
     let trusted = trusted.map_err(because("[backchannel] trusted_ca cannot be read"))?;
     let policy = OutboundPolicy { allow_loopback: settings.allow_loopback };
-    OutboundClient::trusting(policy, trusted.as_deref()).map_err(because("the outbound client"))
+    match trusted {
+        None => Ok(OutboundClient::new(policy)),
+        Some(more) => OutboundClient::trusting(policy, &more).map_err(because("[backchannel] trusted_ca")),
+    }
 }
 
 fn acr_table(config: &Config) -> Result<AcrTable, StartError> {

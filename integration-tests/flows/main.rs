@@ -29,6 +29,8 @@ mod exchange;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod growth;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod lifetimes;

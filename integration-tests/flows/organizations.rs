@@ -431,6 +431,48 @@ async fn suspension_dissolution_and_a_lost_role_end_what_rests_on_them() {
     }
 }
 
+/// One round asks about everything that is due, however much that is, and about nothing twice.
+#[tokio::test]
+async fn a_round_asks_until_nothing_is_due() {
+    const MANY: i64 = 230;
+    let house = house().await;
+    add(&house, &MINH, SAO_MAI).await;
+    let portal = portal(&house, "allowed").await;
+    let tokens = acting_tokens(&house, &portal).await;
+    let mut tx = house.services.db.begin().await.unwrap();
+    for number in 0..MANY {
+        let id = uuid::Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0000 + u128::try_from(number).unwrap());
+        for text in [
+            "INSERT INTO organization SELECT $1, $2, kind, name, register_status, as_of, account, application,
+               created_at, updated_at FROM organization WHERE code = '0199999511'",
+            "INSERT INTO organization_representative SELECT $1, number_index, full_name, role, title, as_of, checked_at,
+               evidence, ended_at, ended_reason FROM organization_representative
+             WHERE $2 <> '' AND organization_id = (SELECT id FROM organization WHERE code = '0199999511')",
+            "INSERT INTO authorization_grant SELECT $1, client_id, person_id, session_id, sid, subject, scope,
+               claims_id_token, claims_userinfo, agreement_id, nonce, redirect_uri, redirect_uri_sent,
+               CAST($2 AS BLOB), code_challenge, code_expires_at, code_used_at, acr, methods, authentication_level,
+               identity_level, authenticated_at, offline, created_at, expires_at, ended_at, ended_reason, resource, $1,
+               origin, terms
+             FROM authorization_grant WHERE organization_id =
+               (SELECT id FROM organization WHERE code = '0199999511')",
+        ] {
+            let code = format!("0199999511-{:03}", number + 1);
+            tx.query(text).bind(id).bind(code).execute().await.unwrap();
+        }
+    }
+    tx.commit().await.unwrap();
+    let calls = house.organizations.calls();
+    house.after(seconds(301));
+    organizations::recheck(&house.services).await.unwrap();
+    assert_eq!(house.organizations.calls() - calls, usize::try_from(MANY).unwrap() + 1);
+    organizations::recheck(&house.services).await.unwrap();
+    assert_eq!(house.organizations.calls() - calls, usize::try_from(MANY).unwrap() + 1, "asked just now");
+    // The register knows one of them, and the tokens of that one stay.
+    let live = "SELECT COUNT(*) FROM authorization_grant WHERE organization_id IS NOT NULL AND ended_at IS NULL";
+    assert_eq!(house.services.db.query(live).scalar::<i64>().await.unwrap(), 1);
+    assert!(portal.is_active(&house, &tokens["access_token"]).await);
+}
+
 #[tokio::test]
 async fn refresh_keeps_it_asks_again_and_feels_a_change_without_any_job() {
     let house = house().await;

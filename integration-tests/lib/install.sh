@@ -45,6 +45,9 @@ install_needs() {
     if wants "$1" redis && [[ -z ${DINHDANH_TEST_REDIS:-} ]]; then
         has redis-server || packages+=(redis-server)
     fi
+    if wants "$1" faketime; then
+        compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || packages+=(faketime)
+    fi
     if wants "$1" node; then
         has node || packages+=(nodejs)
         has npm || packages+=(npm)

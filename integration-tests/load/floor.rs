@@ -15,7 +15,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use dinhdanh::audit::{Entry, GrantEvent};
 use dinhdanh::base::{
-    AuditId, Clock, Digest, GrantId, RowId, SystemClock, SystemEntropy, Timestamp, random_token, sha256,
+    AuditId, Clock, Digest, GrantId, Presented, RowId, SystemClock, SystemEntropy, Timestamp, dated_token,
+    random_token, sha256,
 };
 use dinhdanh::config::Config;
 use dinhdanh::db::{Db, Tx};
@@ -64,7 +65,7 @@ pub async fn serve(settings: &Path, address: SocketAddr) {
     let floor = Floor {
         db,
         ecdsa: EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref()).unwrap(),
-        rsa: RsaKeyPair::generate(KeySize::Rsa3072).unwrap(),
+        rsa: RsaKeyPair::generate(KeySize::Rsa2048).unwrap(),
         clients: [ES256, RS256].map(|id| (id, sha256(SECRET.as_bytes()))).into(),
         tokens: RwLock::default(),
     };
@@ -146,12 +147,13 @@ impl Floor {
     }
 
     async fn next_refresh(&self, tx: &mut Tx, grant: &Grant) -> String {
-        let token = random_token(&SystemEntropy);
+        let issued = now();
+        let token = dated_token(issued, &SystemEntropy);
         let row = RefreshToken {
             digest: sha256(token.as_bytes()),
             grant_id: grant.id,
             scope: grant.scope.clone(),
-            created_at: now(),
+            created_at: issued,
             expires_at: grant.expires_at,
             used_at: None,
             bound_to: None,
@@ -176,20 +178,14 @@ async fn token(State(floor): Shared, headers: HeaderMap, Form(request): Form<Tok
     }
     let mut tx = floor.db.begin().await.unwrap();
     let (grant, event) = if request.grant_type == "refresh_token" {
-        let digest = sha256(request.refresh_token.as_bytes());
-        match store::refresh_token::consume(&mut tx, &digest, now()).await.unwrap() {
+        let token = Presented::of(&request.refresh_token);
+        match store::refresh_token::consume(&mut tx, token, now()).await.unwrap() {
             RefreshConsumption::Fresh { grant, .. } => (grant.grant, GrantEvent::RefreshRotated),
             _ => return StatusCode::BAD_REQUEST.into_response(),
         }
     } else {
-        match store::grant::consume_code(
-            &mut tx,
-            (store::grant::GrantOrigin::Code, &sha256(request.code.as_bytes())),
-            now(),
-        )
-        .await
-        .unwrap()
-        {
+        let code = (store::grant::GrantOrigin::Code, Presented::of(&request.code));
+        match store::grant::consume_code(&mut tx, code, now()).await.unwrap() {
             CodeConsumption::Fresh(grant) => (grant.grant, GrantEvent::Exchanged),
             _ => return StatusCode::BAD_REQUEST.into_response(),
         }
@@ -231,8 +227,8 @@ async fn authorize(State(floor): Shared, headers: HeaderMap, RawQuery(query): Ra
     let query = query.unwrap_or_default();
     let parameters: HashMap<_, _> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let cookie = headers.get(header::COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let digest = sha256(cookie.trim_start_matches("__Host-session=").as_bytes());
-    let found = store::session::find_live_by_digest(&floor.db, &digest, now()).await.unwrap();
+    let cookie = Presented::of(cookie.trim_start_matches("__Host-session="));
+    let found = store::session::find_live_by_digest(&floor.db, cookie, now()).await.unwrap();
     let Some(session) = found.map(|live| live.session) else {
         return StatusCode::UNAUTHORIZED.into_response();
     };
@@ -244,9 +240,10 @@ async fn authorize(State(floor): Shared, headers: HeaderMap, RawQuery(query): Ra
     let sid = RowId::new(now(), &SystemEntropy).0;
     let sid = store::session_client::upsert(&mut tx, session.id, ES256, sid, now()).await.unwrap();
     let subject = store::subject::find(&mut tx, "portal.load.example", session.person_id).await.unwrap();
-    let code = random_token(&SystemEntropy);
+    let id = GrantId::new(now(), &SystemEntropy);
+    let code = dated_token(id.made_at(), &SystemEntropy);
     let grant = Grant {
-        id: GrantId::new(now(), &SystemEntropy),
+        id,
         client_id: ES256.to_owned(),
         person_id: session.person_id,
         session_id: session.id,

@@ -5,6 +5,7 @@ use crate::measure::{measure, median};
 use crate::process::{cpu_of_family, parent_of};
 use crate::scenario::Scenario;
 use clap::Args;
+use dinhdanh::base::{Clock, SystemClock};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -62,8 +63,13 @@ async fn copy_rows(connection: &mut PgConnection, (table, count): (&str, usize),
 
 /// A time-ordered id (UUIDv7) whose time lies in the past by the row's number, from the number and a salt.
 fn id(salt: &str) -> String {
+    id_at(salt, "1700000000000 + s.n")
+}
+
+/// The same of a given time, in milliseconds.
+fn id_at(salt: &str, millis: &str) -> String {
     // 48 bits of time, the version, then digest bits: as the program makes them, in the order of the clock.
-    let millis = "(1700000000000 + s.n)::bigint";
+    let millis = format!("({millis})::bigint");
     format!(
         "(lpad(to_hex({millis}), 12, '0') || '7' || substr(md5('{salt}' || s.n), 1, 3) || '8' || \
          substr(md5('{salt}' || s.n), 4, 15))::uuid"
@@ -84,7 +90,8 @@ async fn add_people(connection: &mut PgConnection, count: usize, salt: &str) {
 pub async fn add_sessions(site: &Installation, count: usize) {
     let mut connection = PgConnection::connect(&site.database).await.unwrap();
     add_people(&mut connection, count, "live").await;
-    let (own, secret, person) = (id("session"), digest("cookie"), id("live"));
+    let now = SystemClock.now().micros() / 1_000;
+    let (own, secret, person) = (id_at("session", &format!("{now} - s.n")), digest("cookie"), id("live"));
     let change = [("id", own.as_str()), ("secret_digest", &secret), ("person_id", &person)];
     copy_rows(&mut connection, ("session", count), &change).await;
     sqlx::query("ANALYZE").execute(&mut connection).await.unwrap();
@@ -93,7 +100,10 @@ pub async fn add_sessions(site: &Installation, count: usize) {
 /// Ended sessions and grants, spread over the people added before.
 async fn add_old(connection: &mut PgConnection, (count, people): (usize, usize), salt: &str) {
     let person = id("large").replace("s.n", &format!("(s.n % {people} + 1)"));
-    let session = id(&format!("old{salt}"));
+    // As old as the rows: each in the partition of its time.
+    let month_ago = SystemClock.now().minus(Duration::from_hours(29 * 24)).micros() / 1_000;
+    let millis = format!("{month_ago} + (s.n % 2400000) * 1000");
+    let session = id_at(&format!("old{salt}"), &millis);
     let (secret, code) = (digest(&format!("cookie{salt}")), digest(&format!("code{salt}")));
     // Younger than what is swept: the sweep would be measured too.
     let past = "now() - interval '29 days' + (s.n % 2400000) * interval '1 second'";
@@ -102,7 +112,7 @@ async fn add_old(connection: &mut PgConnection, (count, people): (usize, usize),
     change.extend(times);
     change.push(("idle_expires_at", past));
     copy_rows(connection, ("session", count), &change).await;
-    let grant = id(&format!("grant{salt}"));
+    let grant = id_at(&format!("grant{salt}"), &millis);
     let mut change =
         vec![("id", grant.as_str()), ("person_id", &person), ("session_id", &session), ("code_digest", &code)];
     change.extend(times);

@@ -6,7 +6,8 @@ use crate::process::{Process, eventually};
 use crate::wire::Wire;
 use dinhdanh::app::{self, Surroundings};
 use dinhdanh::base::{
-    CredentialId, Digest, Entropy, GrantId, PersonId, Secret, SessionId, SystemEntropy, random_token, sha256,
+    Clock, CredentialId, Entropy, GrantId, PersonId, Secret, SessionId, SystemClock, SystemEntropy, dated_token,
+    random_token, sha256,
 };
 use dinhdanh::config::Config;
 use dinhdanh::db::Tx;
@@ -192,6 +193,11 @@ async fn services(settings: &Path) -> Arc<Services> {
     let kek = app::ensure_kek(&config.keys.folder, &SystemEntropy, false).unwrap();
     let db = app::open_database(&config).await.unwrap();
     db.migrate().await.unwrap();
+    // Also for a month ago: where old rows will be put.
+    for days_ago in [30, 0] {
+        let at = SystemClock.now().minus(Duration::from_hours(24 * days_ago));
+        store::partition::keep(&db, at).await.unwrap();
+    }
     app::build(config, db, &kek, Surroundings::default()).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -264,8 +270,7 @@ async fn add_person(services: &Services, place: usize, hash: &str) -> Person {
     let (id, number) = (PersonId::new(now, &SystemEntropy), number_of(place));
     let mut device = Authenticator::new(services.issuer());
     let passkey = make_passkey(services, id, &mut device).await;
-    let cookie = random_token(&SystemEntropy);
-    let session = session_row(services, id, sha256(cookie.as_bytes()));
+    let (session, cookie) = session_row(services, id);
     let mut tx = services.db.begin().await.unwrap();
     let made = store::person::insert(&mut tx, &person_row(services, id, &number)).await.unwrap();
     assert_eq!(made, store::Inserted::New);
@@ -300,12 +305,14 @@ async fn make_passkey(services: &Services, id: PersonId, device: &mut Authentica
     }
 }
 
-/// A live session of twelve hours.
-pub fn session_row(services: &Services, person: PersonId, secret: Digest) -> store::session::Session {
+/// A live session of twelve hours, and its cookie.
+fn session_row(services: &Services, person: PersonId) -> (store::session::Session, String) {
     let now = services.clock.now();
-    store::session::Session {
-        id: SessionId::new(now, &SystemEntropy),
-        secret_digest: secret,
+    let id = SessionId::new(now, &SystemEntropy);
+    let cookie = dated_token(id.made_at(), &SystemEntropy);
+    let session = store::session::Session {
+        id,
+        secret_digest: sha256(cookie.as_bytes()),
         person_id: person,
         authentication_level: AuthenticationLevel::Two,
         methods: vec![Method::Passkey { user_verified: true, synced: false, settled: true }],
@@ -319,7 +326,8 @@ pub fn session_row(services: &Services, person: PersonId, secret: Digest) -> sto
         place: None,
         ended_at: None,
         ended_reason: None,
-    }
+    };
+    (session, cookie)
 }
 
 /// Notes a visit of the portal and makes grants whose codes are good for an hour; gives the codes.
@@ -334,7 +342,7 @@ async fn add_grants(tx: &mut Tx, session: &store::session::Session) -> Vec<Strin
         store::subject::get_or_create(tx, "portal.load.example", session.person_id, &subject, now).await.unwrap();
     let mut codes = Vec::new();
     for _ in 0..CODES_EACH {
-        let code = random_token(&SystemEntropy);
+        let code = dated_token(now, &SystemEntropy);
         let grant = store::grant::Grant {
             id: GrantId::new(now, &SystemEntropy),
             client_id: ES256.to_owned(),

@@ -15,7 +15,7 @@ pub enum Scenario {
     Jwks,
     /// Client credentials, ES256
     ClientCredentials,
-    /// Client credentials, RS256 (3072 bits)
+    /// Client credentials, RS256 (2048 bits)
     ClientCredentialsRs256,
     /// A refresh token for the next one and two tokens
     Refresh,

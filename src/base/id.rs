@@ -17,6 +17,11 @@ macro_rules! typed_id {
             pub fn new(now: Timestamp, entropy: &dyn Entropy) -> Self {
                 Self(uuid_v7(now, entropy))
             }
+
+            /// When it was made, to the millisecond.
+            pub fn made_at(self) -> Timestamp {
+                made_at(self.0)
+            }
         }
 
         impl fmt::Display for $name {
@@ -69,6 +74,11 @@ typed_id! {
     DecoupledId;
     /// Anything else that only needs a key.
     RowId;
+}
+
+/// The time in a UUIDv7: its first 48 bits, in milliseconds since 1970.
+fn made_at(id: Uuid) -> Timestamp {
+    Timestamp::from_micros(i64::try_from(id.as_u128() >> 80).unwrap_or(0).saturating_mul(1_000))
 }
 
 /// UUIDv7 (RFC 9562 5.7) of a given time, with the random bits handed in.

@@ -2,7 +2,7 @@
 
 use super::output::{self, Failure};
 use crate::app;
-use crate::base::{Secret, SystemEntropy};
+use crate::base::{Clock, Secret, SystemClock, SystemEntropy};
 use crate::config::Config;
 use crate::flow::Services;
 use crate::flow::demo::{self, TestPerson};
@@ -10,6 +10,7 @@ use crate::http::{DemoCitizen, DemoSite};
 use crate::identity::{IdentityLevel, LegalState};
 use crate::registers::simulator::{self, DemoPerson, SimulatorOptions};
 use crate::sample_portal::{self, IdTokenAlg, Neighbour, PortalSettings, TokenAuth};
+use crate::store;
 use crate::view::PortalBrand;
 use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpListener};
@@ -180,6 +181,7 @@ pub async fn run(arguments: DemoArguments, as_json: bool) -> Result<(), Failure>
     let kek = app::ensure_kek(&config.keys.folder, &SystemEntropy, true)?;
     let db = app::open_database(&config).await?;
     db.migrate().await?;
+    store::partition::keep(&db, SystemClock.now()).await?;
     let services = app::build(config, db, &kek, app::Surroundings::default()).await?;
     let (stop, stopped) = watch::channel(false);
     if let Some(listener) = places.register {

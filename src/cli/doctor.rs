@@ -9,6 +9,7 @@ use crate::config::{CodeSender, Config, EmailSender, Problem, Register, Register
 use crate::config::{LogFormat, production_problems};
 use crate::crypto::{KeyEncryptionKey, Sealer};
 use crate::db::Db;
+use crate::db::partition::State as PartitionState;
 use crate::flow::{Services, demo, keys};
 use crate::identity::OrganizationKind;
 use crate::registers::RegisterError;
@@ -145,6 +146,7 @@ pub async fn run(argument: ConfigArgument, json: bool) -> Result<ExitCode, Failu
     let db = database(&mut report, config).await;
     if let Some(db) = &db {
         stored(&mut report, config, db, kek.as_ref()).await;
+        partitions(&mut report, db).await;
     }
     clock(&mut report, db.as_ref()).await;
     cache(&mut report, config).await;
@@ -279,6 +281,32 @@ async fn stored(report: &mut Report, config: &Config, db: &Db, kek: Option<&KeyE
     }
 }
 
+/// Tables divided by time: there is a place for what comes now, and nothing has come without one.
+async fn partitions(report: &mut Report, db: &Db) {
+    let name = "partitions";
+    if !matches!(db, Db::Postgres(_)) {
+        return;
+    }
+    let fix = "A running 'dinhdanh serve' mends this within minutes; if it does not, its log says why ('partitions').";
+    match store::partition::states(db, SystemClock.now()).await {
+        Err(error) => report.failed(name, error.to_string(), "See the check of the database."),
+        Ok(states) => {
+            let named = |wrong: fn(&PartitionState) -> bool| {
+                let tables: Vec<&str> =
+                    states.iter().filter(|(_, state)| wrong(state)).map(|(table, _)| *table).collect();
+                (!tables.is_empty()).then(|| tables.join(", "))
+            };
+            if let Some(tables) = named(|state| !state.ready) {
+                report.failed(name, format!("none for what comes now: {tables}"), fix);
+            } else if let Some(tables) = named(|state| state.strays) {
+                report.failed(name, format!("rows lie in the default one: {tables}"), fix);
+            } else {
+                report.well(name, "made ahead, and nothing lies beside them");
+            }
+        }
+    }
+}
+
 /// This machine's clock against the calendar, the newest key, and the database server's clock. Tokens, codes and
 /// passkeys all rest on it.
 async fn clock(report: &mut Report, db: Option<&Db>) {
@@ -373,8 +401,16 @@ fn messages(report: &mut Report, (config, against): (&Config, &[Problem]), servi
     if report.problems(name, against.iter().filter(mine)) {
         return;
     }
-    if let Some(Err(error)) = services.map(|services| app::senders(services)) {
-        return report.failed(name, error.what, "See 'dinhdanh config explain sms', 'voice' and 'email'.");
+    match services.map(|services| app::senders(services)) {
+        Some(Err(error)) => {
+            return report.failed(name, error.what, "See 'dinhdanh config explain sms', 'voice' and 'email'.");
+        }
+        Some(Ok(senders)) => {
+            if let Err(what) = senders.backchannel.prepare() {
+                return report.failed(name, what, "Install Debian's package ca-certificates.");
+            }
+        }
+        None => {}
     }
     let (sms, voice, email) = (config.sms.sender, config.voice.sender, config.email.sender);
     if sms == CodeSender::None && voice == CodeSender::None {

@@ -106,7 +106,7 @@ fn published_keys_hold_no_private_member() {
             assert!(["kty", "crv", "x", "y", "n", "e", "kid", "alg", "use"].contains(&member.as_str()), "{member}");
         }
         let bits = key["n"].as_str().map(|n| URL_SAFE_NO_PAD.decode(n).unwrap().len() * 8);
-        assert!(bits.is_none_or(|bits| bits == 3_072));
+        assert!(bits.is_none_or(|bits| bits == 2_048));
     }
 }
 

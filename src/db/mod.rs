@@ -6,6 +6,7 @@
 mod codec;
 mod error;
 mod migrate;
+pub mod partition;
 mod query;
 mod sqlite;
 #[cfg(test)]
@@ -96,6 +97,9 @@ impl Db {
                 ("statement_timeout", "10s"),
                 ("lock_timeout", "5s"),
                 ("idle_in_transaction_session_timeout", "30s"),
+                // Every statement finds its rows by index whatever the values are (store::tests::plans), so it is planned
+                // once. Left to itself, PostgreSQL plans those on divided tables anew each time.
+                ("plan_cache_mode", "force_generic_plan"),
             ]);
         let pool = PgPoolOptions::new()
             .max_connections(pools.postgres)

@@ -171,7 +171,8 @@ async fn both_engines_have_the_same_tables_columns_and_not_nulls() {
                 }
                 Db::Postgres(_) => {
                     "SELECT table_name::text, column_name::text, is_nullable = 'NO' FROM information_schema.columns
-                     WHERE table_schema = 'public' AND table_name <> '_sqlx_migrations'"
+                     WHERE table_schema = 'public' AND table_name <> '_sqlx_migrations'
+                       AND table_name NOT IN (SELECT inhrelid::regclass::text FROM pg_inherits)"
                 }
             };
             let rows: Vec<(String, String, bool)> = db.query(text).all().await.unwrap();
@@ -197,7 +198,8 @@ async fn both_engines_have_the_same_indexes() {
                 }
                 Db::Postgres(_) => {
                     "SELECT tablename::text, indexname::text FROM pg_indexes
-                     WHERE schemaname = 'public' AND indexname NOT LIKE '%_pkey'"
+                     WHERE schemaname = 'public' AND indexname NOT LIKE '%_pkey'
+                       AND tablename NOT IN (SELECT inhrelid::regclass::text FROM pg_inherits)"
                 }
             };
             let rows: Vec<(String, String)> = db.query(text).all().await.unwrap();

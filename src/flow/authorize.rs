@@ -10,7 +10,7 @@ use super::session::{self, LiveSession};
 use super::steps::{self, Situation, Step};
 use super::{Fault, Outcome, Services, audit, authorization_request, decoupled, level, subject};
 use crate::audit::{GrantEvent, OrganizationEvent, Word};
-use crate::base::{DisclosureId, GrantId, PersonId, RowId, Secret, random_token, sha256};
+use crate::base::{DisclosureId, GrantId, PersonId, RowId, Secret, dated_token, sha256};
 use crate::crypto::Expect;
 use crate::db::Tx;
 use crate::identity::{
@@ -651,13 +651,13 @@ async fn finish(
     };
     let refused = note_consent(services, &mut tx, (interaction, known, person), plan).await?;
     let release = plan.release.clone().without(&refused);
-    let code = random_token(&*services.entropy);
+    let id = GrantId::new(now, &*services.entropy);
+    let code = dated_token(id.made_at(), &*services.entropy);
     let code_end = now.plus(services.config.tokens.code_seconds.duration());
     let (code_digest, code_expires_at, origin) = match interaction.decoupled() {
         None => (sha256(code.as_bytes()), code_end, store::grant::GrantOrigin::Code),
         Some(asked) => (asked.digest(), asked.expires_at, asked.door.origin()),
     };
-    let id = GrantId::new(now, &*services.entropy);
     // Core 11: what outlives the sign-out needs a page that the person saw, now or when the data was agreed to.
     let seen = interaction.kept || (plan.releases() && !plan.page_needed);
     let offline =

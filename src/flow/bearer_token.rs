@@ -6,7 +6,7 @@ use super::keys::Ring;
 use super::representation::{self, Stated};
 use super::{Outcome, Services, audit, disclosure, possession, token};
 use crate::audit::{GrantEvent, Word};
-use crate::base::{Digest, Timestamp, sha256};
+use crate::base::{Digest, Presented, Timestamp, sha256};
 use crate::crypto::Expect;
 use crate::identity::PersonStatus;
 use crate::protocol::jwt_claims::{AccessToken, TokenKind, Userinfo};
@@ -35,7 +35,7 @@ pub async fn userinfo(
     caller: &Caller,
     shown: &bearer::Shown,
 ) -> Outcome<Result<UserinfoAnswer, Error>> {
-    let Some(Presented { token: access, grant: Some(live) }) = read_access(services, shown.token.expose()).await?
+    let Some(LiveAccess { token: access, grant: Some(live) }) = read_access(services, shown.token.expose()).await?
     else {
         return Ok(Err(bearer::INVALID_TOKEN));
     };
@@ -81,7 +81,7 @@ pub async fn userinfo(
 }
 
 /// An access token that was presented and counts.
-pub(super) struct Presented {
+pub(super) struct LiveAccess {
     /// What it says.
     pub token: Arc<AccessToken>,
     /// Its grant, where it has one.
@@ -89,7 +89,7 @@ pub(super) struct Presented {
 }
 
 /// An access token of ours that is live, with its grant where it has one. `None` for anything else.
-pub(super) async fn read_access(services: &Services, presented: &str) -> Outcome<Option<Presented>> {
+pub(super) async fn read_access(services: &Services, presented: &str) -> Outcome<Option<LiveAccess>> {
     let now = services.clock.now();
     let Some(access) = verified(services, presented, now) else {
         return Ok(None);
@@ -102,7 +102,7 @@ pub(super) async fn read_access(services: &Services, presented: &str) -> Outcome
         let client = super::clients::find(services, &access.client_id).await?;
         let client = client.filter(|known| !known.client.disabled);
         let acting = are_active(services, &access).await?;
-        return Ok(client.filter(|_| acting).map(|_| Presented { token: access, grant: None }));
+        return Ok(client.filter(|_| acting).map(|_| LiveAccess { token: access, grant: None }));
     };
     // One read tells whether token, grant, person and client are all still in order (I2, I5). It is never spared: a
     // copy in this process could not know at once what another node revoked.
@@ -111,7 +111,7 @@ pub(super) async fn read_access(services: &Services, presented: &str) -> Outcome
     if !are_active(services, &access).await? {
         return Ok(None);
     }
-    Ok(live.map(|live| Presented { token: access, grant: Some(live.found.grant) }))
+    Ok(live.map(|live| LiveAccess { token: access, grant: Some(live.found.grant) }))
 }
 
 /// Whether every agency that acts with a token may act (E5): one that was switched off ends the tokens it exchanged, and
@@ -162,7 +162,7 @@ fn jti_digest(access: &AccessToken) -> Digest {
 /// Answers introspection for an authenticated client (RFC 7662).
 pub async fn introspect(services: &Services, known: &KnownClient, presented: &str) -> Outcome<Value> {
     let client = &known.client;
-    if let Some(Presented { token: access, grant: live }) = read_access(services, presented).await? {
+    if let Some(LiveAccess { token: access, grant: live }) = read_access(services, presented).await? {
         if !introspection::may_introspect(client, &access.client_id, &access.audience) {
             return Ok(introspection::inactive());
         }
@@ -191,7 +191,7 @@ pub async fn introspect(services: &Services, known: &KnownClient, presented: &st
         }));
     }
     let now = services.clock.now();
-    let Some(row) = store::refresh_token::find(&services.db, &sha256(presented.as_bytes())).await? else {
+    let Some(row) = store::refresh_token::find(&services.db, Presented::of(presented)).await? else {
         return Ok(introspection::inactive());
     };
     let found = store::grant::find_for_token(&services.db, row.grant_id).await?.filter(|found| in_order(found, now));
@@ -253,7 +253,7 @@ pub async fn revoke(services: &Services, known: &KnownClient, presented: &str) -
         }
         let entry = audit::entry(services, GrantEvent::TokenRevoked { token: Word::new("access_token") });
         audit::append(&mut tx, entry.client(client_id)).await?;
-    } else if let Some(row) = store::refresh_token::find(&mut tx, &sha256(presented.as_bytes())).await? {
+    } else if let Some(row) = store::refresh_token::find(&mut tx, Presented::of(presented)).await? {
         let Some(grant) =
             store::grant::find(&mut tx, row.grant_id).await?.filter(|grant| grant.client_id == *client_id)
         else {

@@ -104,6 +104,11 @@ pub async fn rotate(
     making: Making<'_>,
 ) -> Outcome<Vec<RotationAction>> {
     let now = making.now;
+    // A look first: at almost every start, and every minute, nothing is due and nothing need be written.
+    let schedules = store::signing_key::list(db).await?.iter().map(schedule).collect::<Outcome<Vec<_>>>()?;
+    if !making.force && crypto::rotation(&schedules, now, policy).is_empty() {
+        return Ok(Vec::new());
+    }
     let mut tx = db.begin().await?;
     // One node at a time: the second finds the keys of the first.
     store::installation::establish(&mut tx, "key_rotation", "held while keys are made").await?;

@@ -5,7 +5,7 @@ use super::interaction::{self, Interaction};
 use super::outbox::{self, Notice, Posting, Way};
 use super::{Fault, Outcome, Services, audit, clients, passkey};
 use crate::audit::{SessionEvent, SignInEvent, Word};
-use crate::base::{PersonId, SessionId, Timestamp, random_token, sha256};
+use crate::base::{PersonId, Presented, SessionId, Timestamp, dated_token, sha256};
 use crate::db::Tx;
 use crate::identity::{Achieved, AuthenticationLevel, IdentityLevel, Method, PersonStatus, amr, authentication_level};
 use crate::store;
@@ -38,11 +38,11 @@ pub async fn find(services: &Services, cookie: Option<&str>) -> Outcome<Option<L
     let Some(cookie) = cookie.filter(|value| value.len() == 43) else {
         return Ok(None);
     };
-    let digest = sha256(cookie.as_bytes());
+    let presented = Presented::of(cookie);
     let now = services.clock.now();
-    let live = store::session::find_live_by_digest(&services.db, &digest, now).await?;
+    let live = store::session::find_live_by_digest(&services.db, presented, now).await?;
     if live.is_none() {
-        end_late(services, &digest, now).await?;
+        end_late(services, presented, now).await?;
     }
     Ok(live.filter(|live| live.person_status == PersonStatus::Active))
 }
@@ -56,21 +56,21 @@ pub async fn find_for_client(
     let Some(cookie) = cookie.filter(|value| value.len() == 43) else {
         return Ok(None);
     };
-    let digest = sha256(cookie.as_bytes());
+    let presented = Presented::of(cookie);
     let now = services.clock.now();
     let at = (client.client_id.as_str(), client.sector.as_str());
-    let found = store::session::find_live_for_client(&services.db, &digest, at, now).await?;
+    let found = store::session::find_live_for_client(&services.db, presented, at, now).await?;
     if found.is_none() {
-        end_late(services, &digest, now).await?;
+        end_late(services, presented, now).await?;
     }
     Ok(found.filter(|found| found.live.person_status == PersonStatus::Active))
 }
 
 /// Ends a session that is presented after it ran out, so that a clock set back does not revive it (I15). Its portals are
 /// not told: their own sessions end by their own rules.
-async fn end_late(services: &Services, digest: &crate::base::Digest, now: Timestamp) -> Outcome<()> {
+async fn end_late(services: &Services, cookie: Presented, now: Timestamp) -> Outcome<()> {
     // Read first: a cookie of nobody must not cost a write.
-    let Some(late) = store::session::find_late_by_digest(&services.db, digest, now).await? else {
+    let Some(late) = store::session::find_late_by_digest(&services.db, cookie, now).await? else {
         return Ok(());
     };
     let mut tx = services.db.begin().await?;
@@ -119,13 +119,12 @@ pub async fn establish(
     let methods = interaction.methods(now);
     let raised = current.filter(|live| live.session.person_id == person);
     let found = store::person::get(&services.db, person).await?;
-    let cookie = random_token(&*services.entropy);
     let merged = raised.filter(|_| interaction.stepping_up).and_then(|live| lent(live, &methods, now));
-    let (all, since) = merged.clone().unwrap_or_else(|| (methods.clone(), now));
-    let make = |methods: Vec<Method>, since| {
-        new_session(services, (found.identity_level, person), methods, (since, &cookie, browser))
+    let (all, since) = merged.unwrap_or_else(|| (methods.clone(), now));
+    let make = |methods: Vec<Method>, since, raised: Option<SessionId>| {
+        new_session(services, (found.identity_level, person), methods, (since, raised, browser))
     };
-    let mut session = make(all, since)?;
+    let (mut session, mut cookie) = make(all, since, raised.map(|old| old.session.id))?;
     let mut tx = services.db.begin().await?;
     if !store::person::hold(&mut tx, person).await? {
         // Frozen or closed since the proof: a session made now would wake with the account.
@@ -141,9 +140,9 @@ pub async fn establish(
             old.session.id
         }
         _ => {
-            if merged.is_some() {
-                // The session that would have lent a proof is gone: only what was proved now counts.
-                session = make(methods, now)?;
+            if raised.is_some() {
+                // The session that would have been raised, and have lent a proof, is gone: only what was proved now counts.
+                (session, cookie) = make(methods, now, None)?;
             }
             store::session::insert(&mut tx, &session).await?;
             let event = SessionEvent::Started { authentication_level: session.authentication_level.as_u8() };
@@ -198,19 +197,23 @@ fn lent(live: &LiveSession, now_proved: &[Method], now: Timestamp) -> Option<(Ve
     Some((now_proved.iter().copied().chain(earlier).collect(), since))
 }
 
+/// A session and its cookie, which carries the time of the id it is found by: its own, or that of the session that is
+/// raised to it.
 fn new_session(
     services: &Services,
     (identity_level, person): (IdentityLevel, PersonId),
     methods: Vec<Method>,
-    (since, cookie, browser): (Timestamp, &str, InBrowser<'_>),
-) -> Outcome<Session> {
+    (since, raised, browser): (Timestamp, Option<SessionId>, InBrowser<'_>),
+) -> Outcome<(Session, String)> {
     let now = services.clock.now();
     let level = Achieved::by(identity_level, &methods)
         .ok_or_else(|| Fault::Internal("the proofs of this flow are too old".into()))?;
     let lifetimes = &services.config.session;
     let authentication_level = level.authentication_level.as_u8();
-    Ok(Session {
-        id: SessionId::new(now, &*services.entropy),
+    let id = SessionId::new(now, &*services.entropy);
+    let cookie = dated_token(raised.unwrap_or(id).made_at(), &*services.entropy);
+    let session = Session {
+        id,
         secret_digest: sha256(cookie.as_bytes()),
         person_id: person,
         authentication_level: level.authentication_level,
@@ -225,7 +228,8 @@ fn new_session(
         place: services.places.of(browser.network).map(str::to_owned),
         ended_at: None,
         ended_reason: None,
-    })
+    };
+    Ok((session, cookie))
 }
 
 /// Gives a live session its new secret and level.

@@ -9,7 +9,7 @@ use super::{
     Fault, Outcome, Services, audit, client_authentication, disclosure, keys, organizations, possession, token_exchange,
 };
 use crate::audit::{GrantEvent, Word};
-use crate::base::{RowId, Secret, Timestamp, random_token, sha256};
+use crate::base::{Presented, RowId, Secret, Timestamp, dated_token, sha256};
 use crate::db::Tx;
 use crate::identity::PersonStatus;
 use crate::identity::amr;
@@ -63,11 +63,12 @@ async fn redeem(services: &Services, by: &By<'_>, exchange: &CodeExchange) -> Ou
     let now = services.clock.now();
     let known = by.known;
     let client = &known.client;
+    let code = Presented::of(exchange.code.expose());
     let mut tx = services.db.begin().await?;
-    let consumption = store::grant::consume_code(&mut tx, (GrantOrigin::Code, &exchange.code.digest()), now).await?;
+    let consumption = store::grant::consume_code(&mut tx, (GrantOrigin::Code, code), now).await?;
     let (found, used_before) = match consumption {
         CodeConsumption::Unknown => {
-            let late = store::grant::end_late_code(&mut tx, (GrantOrigin::Code, &exchange.code.digest()), now).await?;
+            let late = store::grant::end_late_code(&mut tx, (GrantOrigin::Code, code), now).await?;
             return note_late(services, tx, late, "code_expired").await;
         }
         CodeConsumption::Fresh(found) => (found, false),
@@ -132,18 +133,18 @@ async fn rotate(
     may_ask: bool,
 ) -> Outcome<Result<Value, Error>> {
     let now = services.clock.now();
-    let (known, digest) = (by.known, exchange.token.digest());
+    let (known, token) = (by.known, Presented::of(exchange.token.expose()));
     let mut tx = services.db.begin().await?;
     let kept = known.client.keeps_refresh_tokens();
     let consumption = if kept {
         let idle = now.plus(services.config.tokens.refresh_idle_days.duration());
-        store::refresh_token::keep(&mut tx, &digest, idle, now).await?
+        store::refresh_token::keep(&mut tx, token, idle, now).await?
     } else {
-        store::refresh_token::consume(&mut tx, &digest, now).await?
+        store::refresh_token::consume(&mut tx, token, now).await?
     };
     let (found, row) = match consumption {
         RefreshConsumption::Unknown => {
-            let late = store::refresh_token::end_late(&mut tx, &digest, now).await?;
+            let late = store::refresh_token::end_late(&mut tx, token, now).await?;
             return note_late(services, tx, late, "refresh_token_expired").await;
         }
         RefreshConsumption::Fresh { token, grant } => (grant, Some(token)),
@@ -207,7 +208,7 @@ async fn next_refresh(
         return Ok(None);
     }
     let now = services.clock.now();
-    let token = random_token(&*services.entropy);
+    let token = dated_token(now, &*services.entropy);
     let idle = now.plus(services.config.tokens.refresh_idle_days.duration());
     store::refresh_token::insert(
         tx,
@@ -257,7 +258,7 @@ async fn refresh(services: &Services, by: &By<'_>, exchange: &RefreshExchange) -
     if answer != Err(REPRESENTATION_DUE) {
         return Ok(answer);
     }
-    if let Some(row) = store::refresh_token::find(&services.db, &exchange.token.digest()).await?
+    if let Some(row) = store::refresh_token::find(&services.db, Presented::of(exchange.token.expose())).await?
         && let Some(grant) = store::grant::find(&services.db, row.grant_id).await?
         && let Some(id) = grant.organization_id
     {

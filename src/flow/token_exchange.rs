@@ -1,7 +1,7 @@
 //! Token exchange between agencies (RFC 8693). The new token keeps the grant of the subject token, so that whatever ends
 //! that grant ends every token that grew from it by exchange (I2).
 
-use super::bearer_token::{self, Presented};
+use super::bearer_token::{self, LiveAccess};
 use super::caller::Caller;
 use super::clients::KnownClient;
 use super::representation::{self, Stated};
@@ -69,7 +69,7 @@ fn is_proved(caller: &Caller, by: &By<'_>, confirmation: Option<&Confirmation>) 
 async fn issue(
     services: &Services,
     by: &By<'_>,
-    (subject, presented): (&AccessToken, &Presented),
+    (subject, presented): (&AccessToken, &LiveAccess),
     exchanged: Exchanged,
 ) -> Outcome<Result<Value, Error>> {
     let (now, known, client) = (services.clock.now(), by.known, &by.known.client);
@@ -109,7 +109,7 @@ async fn record(
     services: &Services,
     known: &KnownClient,
     subject: &AccessToken,
-    (presented, access): (&Presented, &AccessToken),
+    (presented, access): (&LiveAccess, &AccessToken),
 ) -> Outcome<()> {
     let now = services.clock.now();
     let event =

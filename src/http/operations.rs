@@ -30,8 +30,11 @@ async fn live() -> &'static str {
 async fn ready(State(state): State<AppState>) -> Response {
     const BUDGET: Duration = Duration::from_secs(2);
     let services = &state.services;
-    let database = matches!(tokio::time::timeout(BUDGET, services.db.ping()).await, Ok(Ok(())));
-    let cache = matches!(tokio::time::timeout(BUDGET, services.cache.ping()).await, Ok(Ok(())));
+    let (database, cache) = tokio::join!(
+        tokio::time::timeout(BUDGET, services.db.ping()),
+        tokio::time::timeout(BUDGET, services.cache.ping())
+    );
+    let (database, cache) = (matches!(database, Ok(Ok(()))), matches!(cache, Ok(Ok(()))));
     let keys = !services.keys.current().keys.algorithms(services.clock.now()).is_empty();
     let stopping = state.stopping.load(Ordering::Relaxed);
     let ready = database && cache && keys && !stopping;

@@ -22,6 +22,14 @@ impl BackchannelLogout {
         Self { client }
     }
 
+    /// See [`OutboundClient::prepare`].
+    ///
+    /// # Errors
+    /// A text for the operator.
+    pub fn prepare(&self) -> Result<(), &'static str> {
+        self.client.prepare()
+    }
+
     /// Posts `logout_token` as a form (Back-Channel Logout 2.5). Success is 200, or 204 as some frameworks answer
     /// (2.8); the body is not looked at.
     ///
@@ -57,7 +65,7 @@ mod tests {
     use crate::notify::outbound::tests::Canary;
 
     async fn deliver(canary: &Canary) -> Result<Delivered, DeliveryError> {
-        let client = OutboundClient::new(OutboundPolicy { allow_loopback: true }).unwrap();
+        let client = OutboundClient::new(OutboundPolicy { allow_loopback: true });
         let url = format!("http://127.0.0.1:{}/logout?tenant=1", canary.port);
         BackchannelLogout::new(client).deliver(&url, "eyJ.eyJ.sig+/=").await
     }

@@ -8,7 +8,7 @@
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use url::{Host, Url};
 
@@ -73,45 +73,69 @@ type Lookup = Arc<dyn Fn(String) -> LookupFuture + Send + Sync>;
 type LookupFuture = std::pin::Pin<Box<dyn Future<Output = std::io::Result<Vec<SocketAddr>>> + Send>>;
 
 /// A client that cannot be turned against our own network.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct OutboundClient {
-    http: reqwest::Client,
+    /// Made at its first use: reading the system's certificates takes longer than the rest of the program's start.
+    http: Arc<OnceLock<Option<reqwest::Client>>>,
+    lookup: Lookup,
+    /// Authorities beside the platform's.
+    more: Vec<reqwest::Certificate>,
     policy: OutboundPolicy,
 }
 
+fn system_lookup() -> Lookup {
+    Arc::new(|name| Box::pin(async move { Ok(tokio::net::lookup_host((name.as_str(), 0)).await?.collect()) }))
+}
+
+impl std::fmt::Debug for OutboundClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OutboundClient").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
 impl OutboundClient {
-    /// Trusts the platform's certificate authorities.
-    ///
-    /// # Errors
-    /// A text for the operator, when TLS cannot be set up.
-    pub fn new(policy: OutboundPolicy) -> Result<Self, String> {
-        Self::trusting(policy, None)
+    /// Trusts the platform's certificate authorities. They are read when the client is first used or
+    /// [prepared](Self::prepare).
+    pub fn new(policy: OutboundPolicy) -> Self {
+        Self::with_lookup(policy, system_lookup(), Vec::new())
     }
 
     /// The same, and trusts the authorities of a PEM text too: tests only.
     ///
     /// # Errors
-    /// A text for the operator, when TLS cannot be set up or the text holds no certificate.
-    pub fn trusting(policy: OutboundPolicy, more: Option<&[u8]>) -> Result<Self, String> {
-        let more = more.map(reqwest::Certificate::from_pem_bundle).transpose();
-        let more = more.map_err(|_| "the further authority is no PEM certificate".to_owned())?.unwrap_or_default();
-        let system: Lookup =
-            Arc::new(|name| Box::pin(async move { Ok(tokio::net::lookup_host((name.as_str(), 0)).await?.collect()) }));
-        Self::with_lookup(policy, system, more)
+    /// A text for the operator, when the text holds no certificate.
+    pub fn trusting(policy: OutboundPolicy, more: &[u8]) -> Result<Self, String> {
+        let more = reqwest::Certificate::from_pem_bundle(more);
+        let more = more.map_err(|_| "the further authority is no PEM certificate".to_owned())?;
+        Ok(Self::with_lookup(policy, system_lookup(), more))
     }
 
-    fn with_lookup(policy: OutboundPolicy, lookup: Lookup, more: Vec<reqwest::Certificate>) -> Result<Self, String> {
-        let http = reqwest::Client::builder()
-            .tls_certs_merge(more)
-            .dns_resolver(Arc::new(GuardedResolver { lookup, policy }))
-            .redirect(Policy::none())
-            .no_proxy()
-            .timeout(TOTAL_TIMEOUT)
-            .https_only(!policy.allow_loopback)
-            .pool_max_idle_per_host(0)
-            .build()
-            .map_err(|_| "the HTTP client could not be set up: check the system's certificate store".to_owned())?;
-        Ok(Self { http, policy })
+    fn with_lookup(policy: OutboundPolicy, lookup: Lookup, more: Vec<reqwest::Certificate>) -> Self {
+        Self { http: Arc::default(), lookup, more, policy }
+    }
+
+    fn http(&self) -> Option<&reqwest::Client> {
+        let make = || {
+            reqwest::Client::builder()
+                .tls_certs_merge(self.more.clone())
+                .dns_resolver(Arc::new(GuardedResolver { lookup: self.lookup.clone(), policy: self.policy }))
+                .redirect(Policy::none())
+                .no_proxy()
+                .timeout(TOTAL_TIMEOUT)
+                .https_only(!self.policy.allow_loopback)
+                .pool_max_idle_per_host(0)
+                .build()
+                .ok()
+        };
+        self.http.get_or_init(make).as_ref()
+    }
+
+    /// Does now what the first use would do: some tens of milliseconds of work.
+    ///
+    /// # Errors
+    /// A text for the operator, when TLS cannot be set up; every request then fails as unreachable.
+    pub fn prepare(&self) -> Result<(), &'static str> {
+        self.http().map(|_| ()).ok_or("the HTTP client could not be set up: check the system's certificate store")
     }
 
     /// Posts a form.
@@ -120,7 +144,7 @@ impl OutboundClient {
     /// See [`DeliveryError`]; any status is a reply, not an error.
     pub async fn post_form(&self, url: &str, form: &[(&str, &str)]) -> Result<Reply, DeliveryError> {
         let url = check_url(url, self.policy)?;
-        self.run(self.http.post(url).form(form)).await
+        self.run(self.http().ok_or(DeliveryError::Unreachable)?.post(url).form(form)).await
     }
 
     /// Posts JSON with a bearer token of the receiver's own.
@@ -130,7 +154,15 @@ impl OutboundClient {
     pub async fn post_json(&self, url: &str, bearer: &str, body: String) -> Result<Reply, DeliveryError> {
         let url = check_url(url, self.policy)?;
         let json = (reqwest::header::CONTENT_TYPE, "application/json");
-        self.run(self.http.post(url).bearer_auth(bearer).header(json.0, json.1).body(body)).await
+        self.run(
+            self.http()
+                .ok_or(DeliveryError::Unreachable)?
+                .post(url)
+                .bearer_auth(bearer)
+                .header(json.0, json.1)
+                .body(body),
+        )
+        .await
     }
 
     /// Gets a document that accepts `accept`.
@@ -139,7 +171,8 @@ impl OutboundClient {
     /// See [`DeliveryError`]; any status is a reply, not an error.
     pub async fn get(&self, url: &str, accept: &'static str) -> Result<Reply, DeliveryError> {
         let url = check_url(url, self.policy)?;
-        self.run(self.http.get(url).header(reqwest::header::ACCEPT, accept)).await
+        let http = self.http().ok_or(DeliveryError::Unreachable)?;
+        self.run(http.get(url).header(reqwest::header::ACCEPT, accept)).await
     }
 
     async fn run(&self, request: reqwest::RequestBuilder) -> Result<Reply, DeliveryError> {

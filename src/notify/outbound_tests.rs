@@ -81,7 +81,7 @@ fn client(policy: OutboundPolicy, names: &[(&str, &[&str])]) -> (OutboundClient,
         let found = table.get(&name).cloned().unwrap_or_default();
         Box::pin(async move { Ok(found) })
     });
-    (OutboundClient::with_lookup(policy, lookup, Vec::new()).unwrap(), lookups)
+    (OutboundClient::with_lookup(policy, lookup, Vec::new()), lookups)
 }
 
 #[test]
@@ -236,7 +236,7 @@ async fn g2_a_name_is_resolved_once_and_its_answer_is_the_one_checked() {
         let address = if first { "127.0.0.1" } else { "169.254.169.254" };
         Box::pin(async move { Ok(vec![SocketAddr::new(address.parse().unwrap(), 0)]) })
     });
-    let client = OutboundClient::with_lookup(demo(), rebinding, Vec::new()).unwrap();
+    let client = OutboundClient::with_lookup(demo(), rebinding, Vec::new());
     let url = format!("http://localhost:{}/", canary.port);
     assert_eq!(client.post_form(&url, &[]).await.map(|reply| reply.status), Ok(200));
     assert_eq!((answers.load(Ordering::SeqCst), canary.connects()), (1, 1));

@@ -3,7 +3,7 @@
 use super::client::ClientStatus;
 use super::spent::SpentKind;
 use super::words;
-use crate::base::{AgreementId, Digest, GrantId, OrganizationId, PersonId, SessionId, Timestamp};
+use crate::base::{AgreementId, Digest, GrantId, OrganizationId, PersonId, Presented, SessionId, Timestamp};
 use crate::db::{Error, Json, Source, Tx};
 use crate::identity::{AuthenticationLevel, IdentityLevel, Method, PersonStatus};
 use crate::protocol::GrantTerms;
@@ -249,22 +249,26 @@ pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<(), Error> {
 /// What the store said.
 pub async fn consume_code(
     tx: &mut Tx,
-    (origin, code): (GrantOrigin, &Digest),
+    (origin, code): (GrantOrigin, impl Into<Presented>),
     now: Timestamp,
 ) -> Result<CodeConsumption, Error> {
+    let code = code.into();
+    let (first, last) = code.ids();
     let fresh: Option<TokenGrant> = tx
         .query(concat!(
             "UPDATE authorization_grant SET code_used_at = $2
-             WHERE code_digest = $1 AND origin = $3 AND code_used_at IS NULL AND ended_at IS NULL
-               AND code_expires_at > $2
+             WHERE code_digest = $1 AND origin = $3 AND id >= $4 AND id <= $5
+               AND code_used_at IS NULL AND ended_at IS NULL AND code_expires_at > $2
              RETURNING ",
             columns!(),
             ", (SELECT c.status FROM client c WHERE c.client_id = authorization_grant.client_id) AS client_status,
                (SELECT p.status FROM person p WHERE p.id = authorization_grant.person_id) AS person_status"
         ))
-        .bind(code)
+        .bind(code.digest)
         .bind(now)
         .bind(origin)
+        .bind(first)
+        .bind(last)
         .optional()
         .await?;
     if let Some(grant) = fresh {
@@ -277,10 +281,12 @@ pub async fn consume_code(
             ", client.status AS client_status, person.status AS person_status
              FROM authorization_grant g JOIN client ON client.client_id = g.client_id
              JOIN person ON person.id = g.person_id
-             WHERE g.code_digest = $1 AND g.origin = $2 AND g.code_used_at IS NOT NULL"
+             WHERE g.code_digest = $1 AND g.origin = $2 AND g.id >= $3 AND g.id <= $4 AND g.code_used_at IS NOT NULL"
         ))
-        .bind(code)
+        .bind(code.digest)
         .bind(origin)
+        .bind(first)
+        .bind(last)
         .optional()
         .await?;
     Ok(spent.map_or(CodeConsumption::Unknown, |grant| CodeConsumption::Spent(Box::new(grant))))
@@ -372,19 +378,23 @@ pub async fn find_for_access_token(
 /// What the store said.
 pub async fn end_late_code(
     tx: &mut Tx,
-    (origin, code): (GrantOrigin, &Digest),
+    (origin, code): (GrantOrigin, impl Into<Presented>),
     now: Timestamp,
 ) -> Result<Option<GrantId>, Error> {
+    let code = code.into();
+    let (first, last) = code.ids();
     let ended: Vec<GrantId> = tx
         .query(
             "UPDATE authorization_grant SET ended_at = $2, ended_reason = 'code_expired'
-             WHERE code_digest = $1 AND origin = $3 AND code_used_at IS NULL AND ended_at IS NULL
-               AND code_expires_at <= $2
+             WHERE code_digest = $1 AND origin = $3 AND id >= $4 AND id <= $5
+               AND code_used_at IS NULL AND ended_at IS NULL AND code_expires_at <= $2
              RETURNING id",
         )
-        .bind(code)
+        .bind(code.digest)
         .bind(now)
         .bind(origin)
+        .bind(first)
+        .bind(last)
         .scalars()
         .await?;
     Ok(ended.into_iter().next())

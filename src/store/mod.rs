@@ -24,6 +24,7 @@ pub mod installation;
 pub mod notice_code;
 pub mod organization;
 pub mod outbox;
+pub mod partition;
 pub mod passkey;
 pub mod password;
 pub mod person;

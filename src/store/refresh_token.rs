@@ -1,7 +1,7 @@
 //! Refresh tokens: each generation is used once; a second use ends the family (E1).
 
 use super::grant::{self, TokenGrant};
-use crate::base::{Digest, GrantId, Timestamp};
+use crate::base::{Digest, GrantId, Presented, Timestamp};
 use crate::db::{Error, Source, Tx};
 use crate::protocol::Confirmation;
 
@@ -73,25 +73,29 @@ pub async fn insert(tx: &mut Tx, token: &RefreshToken) -> Result<(), Error> {
 ///
 /// # Errors
 /// What the store said.
-pub async fn consume(tx: &mut Tx, digest: &Digest, now: Timestamp) -> Result<RefreshConsumption, Error> {
+pub async fn consume(tx: &mut Tx, token: impl Into<Presented>, now: Timestamp) -> Result<RefreshConsumption, Error> {
+    let presented = token.into();
+    let (from, until) = presented.times();
     let fresh: Option<RefreshToken> = tx
         .query(concat!(
             "UPDATE refresh_token SET used_at = $2
-             WHERE digest = $1 AND used_at IS NULL AND expires_at > $2
+             WHERE digest = $1 AND created_at >= $3 AND created_at < $4 AND used_at IS NULL AND expires_at > $2
                AND EXISTS (SELECT 1 FROM authorization_grant g
                            WHERE g.id = refresh_token.grant_id AND g.ended_at IS NULL AND g.expires_at > $2)
              RETURNING ",
             columns!()
         ))
-        .bind(digest)
+        .bind(presented.digest)
         .bind(now)
+        .bind(from)
+        .bind(until)
         .optional()
         .await?;
     if let Some(token) = fresh {
         let grant = grant::find_for_token(tx, token.grant_id).await?.ok_or(Error::NotFound)?;
         return Ok(RefreshConsumption::Fresh { token, grant: Box::new(grant) });
     }
-    let seen = find(tx, digest).await?.filter(|token| token.used_at.is_some());
+    let seen = find(tx, presented).await?.filter(|token| token.used_at.is_some());
     Ok(seen.map_or(RefreshConsumption::Unknown, |token| RefreshConsumption::Reused { grant_id: token.grant_id }))
 }
 
@@ -102,22 +106,26 @@ pub async fn consume(tx: &mut Tx, digest: &Digest, now: Timestamp) -> Result<Ref
 /// What the store said.
 pub async fn keep(
     tx: &mut Tx,
-    digest: &Digest,
+    token: impl Into<Presented>,
     expires_at: Timestamp,
     now: Timestamp,
 ) -> Result<RefreshConsumption, Error> {
+    let presented = token.into();
+    let (from, until) = presented.times();
     let kept: Option<RefreshToken> = tx
         .query(concat!(
             "UPDATE refresh_token SET expires_at = $3
-             WHERE digest = $1 AND used_at IS NULL AND expires_at > $2
+             WHERE digest = $1 AND created_at >= $4 AND created_at < $5 AND used_at IS NULL AND expires_at > $2
                AND EXISTS (SELECT 1 FROM authorization_grant g
                            WHERE g.id = refresh_token.grant_id AND g.ended_at IS NULL AND g.expires_at > $2)
              RETURNING ",
             columns!()
         ))
-        .bind(digest)
+        .bind(presented.digest)
         .bind(now)
         .bind(expires_at)
+        .bind(from)
+        .bind(until)
         .optional()
         .await?;
     let Some(token) = kept else { return Ok(RefreshConsumption::Unknown) };
@@ -130,16 +138,22 @@ pub async fn keep(
 ///
 /// # Errors
 /// What the store said.
-pub async fn end_late(tx: &mut Tx, digest: &Digest, now: Timestamp) -> Result<Option<GrantId>, Error> {
+pub async fn end_late(tx: &mut Tx, token: impl Into<Presented>, now: Timestamp) -> Result<Option<GrantId>, Error> {
+    let presented = token.into();
+    let (from, until) = presented.times();
     let ended: Vec<GrantId> = tx
         .query(
             "UPDATE authorization_grant SET ended_at = $2, ended_reason = 'refresh_token_expired'
              WHERE ended_at IS NULL
-               AND id = (SELECT grant_id FROM refresh_token WHERE digest = $1 AND used_at IS NULL AND expires_at <= $2)
+               AND id = (SELECT grant_id FROM refresh_token
+                         WHERE digest = $1 AND created_at >= $3 AND created_at < $4 AND used_at IS NULL
+                           AND expires_at <= $2)
              RETURNING id",
         )
-        .bind(digest)
+        .bind(presented.digest)
         .bind(now)
+        .bind(from)
+        .bind(until)
         .scalars()
         .await?;
     Ok(ended.into_iter().next())
@@ -149,6 +163,18 @@ pub async fn end_late(tx: &mut Tx, digest: &Digest, now: Timestamp) -> Result<Op
 ///
 /// # Errors
 /// What the store said.
-pub async fn find(source: impl Source<'_>, digest: &Digest) -> Result<Option<RefreshToken>, Error> {
-    source.query(concat!("SELECT ", columns!(), " FROM refresh_token WHERE digest = $1")).bind(digest).optional().await
+pub async fn find(source: impl Source<'_>, token: impl Into<Presented>) -> Result<Option<RefreshToken>, Error> {
+    let presented = token.into();
+    let (from, until) = presented.times();
+    source
+        .query(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM refresh_token WHERE digest = $1 AND created_at >= $2 AND created_at < $3"
+        ))
+        .bind(presented.digest)
+        .bind(from)
+        .bind(until)
+        .optional()
+        .await
 }

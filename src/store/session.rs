@@ -1,7 +1,7 @@
 //! Single sign-on sessions. Expiry is judged at use (T5); what was ended never lives again (I2).
 
 use super::consent::Consent;
-use crate::base::{Digest, PersonId, SessionId, Timestamp};
+use crate::base::{Digest, PersonId, Presented, SessionId, Timestamp};
 use crate::db::{Error, Json, Source, Tx};
 use crate::identity::session::{SessionView, TOUCH_EVERY};
 use crate::identity::{AuthenticationLevel, IdentityLevel, Method, PersonStatus, RegisterState};
@@ -147,9 +147,11 @@ pub async fn insert(tx: &mut Tx, session: &Session) -> Result<(), Error> {
 /// What the store said.
 pub async fn find_live_by_digest(
     source: impl Source<'_>,
-    digest: &Digest,
+    cookie: impl Into<Presented>,
     now: Timestamp,
 ) -> Result<Option<LiveSession>, Error> {
+    let cookie = cookie.into();
+    let (first, last) = cookie.ids();
     source
         .query(concat!(
             "SELECT ",
@@ -157,11 +159,13 @@ pub async fn find_live_by_digest(
             ", person.status AS person_status, person.identity_level, person.register_state, person.language,
                person.full_name
              FROM session JOIN person ON person.id = session.person_id
-             WHERE session.secret_digest = $1 AND session.ended_at IS NULL AND session.idle_expires_at > $2
-               AND session.expires_at > $2"
+             WHERE session.secret_digest = $1 AND session.id >= $3 AND session.id <= $4
+               AND session.ended_at IS NULL AND session.idle_expires_at > $2 AND session.expires_at > $2"
         ))
-        .bind(digest)
+        .bind(cookie.digest)
         .bind(now)
+        .bind(first)
+        .bind(last)
         .optional()
         .await
 }
@@ -215,10 +219,12 @@ super::hidden_debug!(ClientSession: live);
 /// What the store said.
 pub async fn find_live_for_client(
     source: impl Source<'_>,
-    digest: &Digest,
+    cookie: impl Into<Presented>,
     (client_id, sector): (&str, &str),
     now: Timestamp,
 ) -> Result<Option<ClientSession>, Error> {
+    let cookie = cookie.into();
+    let (first, last) = cookie.ids();
     source
         .query(concat!(
             "SELECT ",
@@ -233,13 +239,15 @@ pub async fn find_live_for_client(
              FROM session JOIN person ON person.id = session.person_id
              LEFT JOIN pairwise_subject ON pairwise_subject.sector = $4 AND pairwise_subject.person_id = person.id
              LEFT JOIN consent ON consent.person_id = person.id AND consent.client_id = $3
-             WHERE session.secret_digest = $1 AND session.ended_at IS NULL AND session.idle_expires_at > $2
-               AND session.expires_at > $2"
+             WHERE session.secret_digest = $1 AND session.id >= $5 AND session.id <= $6
+               AND session.ended_at IS NULL AND session.idle_expires_at > $2 AND session.expires_at > $2"
         ))
-        .bind(digest)
+        .bind(cookie.digest)
         .bind(now)
         .bind(client_id)
         .bind(sector)
+        .bind(first)
+        .bind(last)
         .optional()
         .await
 }
@@ -250,18 +258,23 @@ pub async fn find_live_for_client(
 /// What the store said.
 pub async fn find_late_by_digest(
     source: impl Source<'_>,
-    digest: &Digest,
+    cookie: impl Into<Presented>,
     now: Timestamp,
 ) -> Result<Option<Session>, Error> {
+    let cookie = cookie.into();
+    let (first, last) = cookie.ids();
     source
         .query(concat!(
             "SELECT ",
             columns!(),
             " FROM session
-             WHERE secret_digest = $1 AND ended_at IS NULL AND (idle_expires_at <= $2 OR expires_at <= $2)"
+             WHERE secret_digest = $1 AND id >= $3 AND id <= $4 AND ended_at IS NULL
+               AND (idle_expires_at <= $2 OR expires_at <= $2)"
         ))
-        .bind(digest)
+        .bind(cookie.digest)
         .bind(now)
+        .bind(first)
+        .bind(last)
         .optional()
         .await
 }

@@ -54,7 +54,7 @@ fn x15_a_full_disk_acknowledges_nothing_and_passes() {
 }
 
 /// A number of `/proc/PID/status`.
-fn status_of(process: u32, name: &str) -> i64 {
+pub fn status_of(process: u32, name: &str) -> i64 {
     let text = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     line.trim_start_matches(':').split_whitespace().next().unwrap().parse().unwrap()

@@ -8,6 +8,7 @@
 //! DINHDANH_KILL_CYCLES=200 ./integration-tests/run faults
 //! ```
 
+mod clocks;
 mod kills;
 mod limits;
 mod load;

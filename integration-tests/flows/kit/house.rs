@@ -156,6 +156,23 @@ impl House {
         Self::over(&[]).await
     }
 
+    /// The same on PostgreSQL, in a database of its own that the next test's server run takes away.
+    pub async fn on_postgres() -> Self {
+        let server = std::env::var("DINHDANH_TEST_POSTGRES").expect("no PostgreSQL: run ./integration-tests/run tests");
+        let admin = Db::connect(&server).await.unwrap();
+        let Db::Postgres(pool) = &admin else { panic!("{server} is no PostgreSQL") };
+        let name = format!("flows_{}_{}", std::process::id(), SEED.fetch_add(1, Ordering::Relaxed));
+        sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(pool).await.unwrap();
+        admin.close().await;
+        let mut url = url::Url::parse(&server).unwrap();
+        url.set_path(&name);
+        let db = Db::connect(url.as_str()).await.unwrap();
+        db.migrate().await.unwrap();
+        let clock = Arc::new(FrozenClock::at(START));
+        let kek = Arc::new(KeyEncryptionKey::generate(&SystemEntropy));
+        Self::build(db, clock, Arc::default(), kek, config(&[])).await
+    }
+
     /// The same with other settings.
     pub async fn over(settings: &[(&'static str, &str)]) -> Self {
         let folder = std::env::temp_dir().join(format!("dinhdanh-flows-{}", random_token(&SystemEntropy)));

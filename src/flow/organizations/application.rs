@@ -3,7 +3,7 @@
 use super::super::account::stop::{self, Confirmation, Purpose};
 use super::super::session::LiveSession;
 use super::super::{Fault, Outcome, Services, audit, sign_in, throttle};
-use super::{BATCH, ask, confirm, gone, not_named, notices, settle, take_over};
+use super::{AT_ONCE, BATCH, Further, ROUND, ask, confirm, gone, not_named, notices, settle, take_over};
 use crate::audit::OrganizationEvent;
 use crate::base::{Digest, OrganizationId, PersonId, RowId, Timestamp};
 use crate::identity::representation::LEAST_IDENTITY_LEVEL;
@@ -14,8 +14,9 @@ use crate::identity::{
 use crate::registers::{OrganizationAnswer, Outage, RegisterError};
 use crate::store::Inserted;
 use crate::store::organization::{self as rows, Decision, Organization, WaitingRequest};
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a waiting application rests between two tries.
 const RETRY: Duration = Duration::from_secs(15);
@@ -229,32 +230,48 @@ pub(in crate::flow) async fn keep_waiting(
     Ok(true)
 }
 
-/// Asks again about applications that wait for the register. Called by a job.
+/// Asks again about applications that wait for the register, until none is due or the round is over. Called by a job.
 pub async fn retry_waiting(services: &Services) -> Outcome<()> {
-    let now = services.clock.now();
-    for waiting in rows::list_waiting(&services.db, now.minus(RETRY), BATCH).await? {
-        let mut tx = services.db.begin().await?;
-        let mine = rows::claim_request(&mut tx, waiting.id, waiting.tried_at, now).await?;
-        tx.commit().await?;
-        if !mine {
-            continue;
-        }
-        let outcome = match ask(services, waiting.person_id, &waiting.code).await? {
-            Err(error) if error.is_temporary() => return Ok(()),
-            Err(_) => continue,
-            Ok(OrganizationAnswer::NotFound) => "no_match",
-            Ok(OrganizationAnswer::Found { record, evidence }) => {
-                match take_application(services, waiting.person_id, (&record, &evidence), Asked::Earlier).await? {
-                    Applied::Opened(_) | Applied::Waits(_) | Applied::NotActive(_) => "found",
-                    _ => "no_match",
-                }
+    let before = services.clock.now().minus(RETRY);
+    let started = Instant::now();
+    while started.elapsed() < ROUND {
+        let waiting = rows::list_waiting(&services.db, before, BATCH).await?;
+        for some in waiting.chunks(AT_ONCE) {
+            let asked = some.iter().map(|one| retry_one(services, one));
+            if try_join_all(asked).await?.contains(&Further::Down) {
+                return Ok(());
             }
-        };
-        let mut tx = services.db.begin().await?;
-        rows::end_request(&mut tx, waiting.id, outcome, now).await?;
-        tx.commit().await?;
+        }
+        if waiting.len() < BATCH as usize {
+            return Ok(());
+        }
     }
     Ok(())
+}
+
+async fn retry_one(services: &Services, waiting: &WaitingRequest) -> Outcome<Further> {
+    let now = services.clock.now();
+    let mut tx = services.db.begin().await?;
+    let mine = rows::claim_request(&mut tx, waiting.id, waiting.tried_at, now).await?;
+    tx.commit().await?;
+    if !mine {
+        return Ok(Further::Yes);
+    }
+    let outcome = match ask(services, waiting.person_id, &waiting.code).await? {
+        Err(error) if error.is_temporary() => return Ok(Further::Down),
+        Err(_) => return Ok(Further::Yes),
+        Ok(OrganizationAnswer::NotFound) => "no_match",
+        Ok(OrganizationAnswer::Found { record, evidence }) => {
+            match take_application(services, waiting.person_id, (&record, &evidence), Asked::Earlier).await? {
+                Applied::Opened(_) | Applied::Waits(_) | Applied::NotActive(_) => "found",
+                _ => "no_match",
+            }
+        }
+    };
+    let mut tx = services.db.begin().await?;
+    rows::end_request(&mut tx, waiting.id, outcome, now).await?;
+    tx.commit().await?;
+    Ok(Further::Yes)
 }
 
 /// Takes a representative's word on an application that another made.

@@ -25,12 +25,17 @@ use crate::registers::{OrganizationAnswer, OrganizationQuery, RegisterError};
 use crate::store;
 pub use crate::store::organization::Representation;
 use crate::store::organization::{self as rows, Organization, Representative, WaitingRequest};
-use std::time::Duration;
+use futures_util::future::try_join_all;
+use std::time::{Duration, Instant};
 
 /// How long an application that found nothing stays on the page.
 const TELL_NO_MATCH: Duration = Duration::from_hours(24 * 7);
-/// Applications and representations looked at in one turn of a job.
-const BATCH: u32 = 20;
+/// Applications and representations taken from the store at once by a job.
+const BATCH: u32 = 100;
+/// How many questions a job has open at the register.
+const AT_ONCE: usize = 4;
+/// When a round of a job takes nothing more from the store, so that the others get their turn.
+const ROUND: Duration = Duration::from_secs(60);
 
 /// The name of an organization, for what happened in its name.
 pub async fn name_of(services: &Services, id: OrganizationId) -> Outcome<Option<String>> {
@@ -253,21 +258,43 @@ async fn renew(services: &Services, known: &Representation) -> Outcome<Result<()
     }
 }
 
-/// Asks again about the representations that tokens rest on. Called by a job; each is claimed, so one node asks.
+/// Asks again about the representations that tokens rest on, until none is due or the round is over. Called by a job;
+/// each is claimed, so one node asks.
 pub async fn recheck(services: &Services) -> Outcome<()> {
+    // What is due is decided once: whatever this round has asked about is not due in it again.
     let now = services.clock.now();
     let before = now.minus(services.config.organizations.recheck_seconds.duration());
-    for known in rows::list_due(&services.db, before, now, BATCH).await? {
-        let mut tx = services.db.begin().await?;
-        let key = (known.organization_id, &known.number_index);
-        let mine = rows::claim_check(&mut tx, key, known.checked_at, now).await?;
-        tx.commit().await?;
-        if mine && renew(services, &known).await?.is_err_and(|error| error.is_temporary()) {
-            // Still down: no use in asking about the next one now.
+    let started = Instant::now();
+    while started.elapsed() < ROUND {
+        let due = rows::list_due(&services.db, before, now, BATCH).await?;
+        for some in due.chunks(AT_ONCE) {
+            let asked = some.iter().map(|known| recheck_one(services, known));
+            if try_join_all(asked).await?.contains(&Further::Down) {
+                // No use in asking about the next ones now.
+                return Ok(());
+            }
+        }
+        if due.len() < BATCH as usize {
             return Ok(());
         }
     }
     Ok(())
+}
+
+/// Whether the register can be asked further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Further {
+    Yes,
+    Down,
+}
+
+async fn recheck_one(services: &Services, known: &Representation) -> Outcome<Further> {
+    let mut tx = services.db.begin().await?;
+    let key = (known.organization_id, &known.number_index);
+    let mine = rows::claim_check(&mut tx, key, known.checked_at, services.clock.now()).await?;
+    tx.commit().await?;
+    let down = mine && renew(services, known).await?.is_err_and(|error| error.is_temporary());
+    Ok(if down { Further::Down } else { Further::Yes })
 }
 
 /// A representative of an application as its page shows them.

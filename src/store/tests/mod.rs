@@ -6,6 +6,7 @@ mod credentials;
 mod grants;
 mod once;
 mod organizations;
+mod partitions;
 mod persons;
 mod plans;
 mod records;

@@ -163,6 +163,30 @@ async fn no_statement_reads_a_growing_table_from_end_to_end() {
     .await;
 }
 
+/// Whoever presents a secret is looked for in one partition, not in each.
+#[tokio::test]
+async fn a_secret_is_looked_for_where_it_says() {
+    on_both(|db| async move {
+        let Db::Postgres(pool) = &db else { return };
+        crate::store::partition::keep(&db, crate::store::testing::NOW).await.unwrap();
+        let mut connection = pool.acquire().await.unwrap();
+        sqlx::raw_sql("SET plan_cache_mode = force_generic_plan").execute(&mut *connection).await.unwrap();
+        let mut looked_at = 0;
+        for statement in self::statements() {
+            let by_secret = ["secret_digest = $1", "code_digest = $1", "WHERE digest = $1"]
+                .iter()
+                .any(|condition| statement.sql.contains(condition));
+            if by_secret {
+                looked_at += 1;
+                let plan = plan_of(&mut connection, &statement.sql).await.to_string();
+                assert!(plan.contains("Subplans Removed"), "{}: {}", statement.file, statement.sql);
+            }
+        }
+        assert!(looked_at >= 9, "{looked_at}");
+    })
+    .await;
+}
+
 #[test]
 fn statements_are_found_in_source_text() {
     let source = r#"

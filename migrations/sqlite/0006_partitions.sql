@@ -1,0 +1,2 @@
+-- PostgreSQL divides its growing tables by time here. SQLite has no partitions: what expired goes in bounded batches.
+SELECT 1;
