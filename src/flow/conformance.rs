@@ -25,7 +25,7 @@ pub async fn add_email(services: &Services, number: &PersonalNumber, email: &Ema
         person_id: who.id,
         kind: ContactKind::Email,
         value_sealed: person::seal_email(services, id, email)?,
-        value_index: services.sealer.keyed_digest("email", &[email.as_str().as_bytes()]).map_err(Fault::internal)?,
+        value_index: person::email_index(services, email)?,
         verified_at: Some(now),
         ended_at: None,
         created_at: now,
