@@ -2,6 +2,7 @@ use super::*;
 use crate::protocol::ScopeSet;
 use crate::protocol::client::ClientMetadata;
 use crate::protocol::client::tests::client_with;
+use crate::protocol::discovery::tests::capabilities;
 use serde_json::json;
 
 const ISSUER: &str = "https://id.example";
@@ -13,16 +14,6 @@ fn bank(change: impl FnOnce(&mut ClientMetadata)) -> Client {
         m.doors.backchannel_token_delivery_mode = Some(DeliveryMode::Poll);
         change(m);
     })
-}
-
-fn capabilities() -> Capabilities {
-    Capabilities {
-        acr_values: vec!["urn:dinhdanh:acr:2".into()],
-        acr_aliases: Vec::new(),
-        signing_algorithms: vec![SigningAlgorithm::ES256],
-        ui_locales: vec!["vi".into(), "en".into()],
-        representation: true,
-    }
 }
 
 fn judged(client: &Client, query: &str) -> Result<CibaRequest, &'static str> {

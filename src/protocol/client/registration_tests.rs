@@ -89,6 +89,7 @@ fn doors() -> Value {
         "tls_client_auth_san_email": "a@a.example", "backchannel_token_delivery_mode": "ping",
         "backchannel_client_notification_endpoint": "https://dichvucong.example/ping",
         "backchannel_authentication_request_signing_alg": "ES256", "backchannel_user_code_parameter": true,
+        "token_exchange_clients": ["clinic"],
         "frontchannel_logout_uri": "https://dichvucong.example/out", "frontchannel_logout_session_required": true,
         "initiate_login_uri": "https://dichvucong.example/start",
         "authorization_details_types": ["urn:dinhdanh:representation"], "software_id": "a", "software_version": "1",
@@ -505,5 +506,55 @@ fn a_client_id_cannot_be_read_as_a_subject() {
         &"a".repeat(41),
     ] {
         assert!(check_client_id(id).is_err(), "{id}");
+    }
+}
+
+/// Q1, CIBA 4, FAPI-CIBA 5.2.2, RFC 8693 5: who may use the doors beside the browser, and how.
+#[test]
+fn each_rule_of_the_further_doors_refuses_alone() {
+    const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+    const CIBA: &str = "urn:openid:params:grant-type:ciba";
+    const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+    let with = |grant: &str, more: Value| {
+        let mut change = json!({ "grant_types": [grant], "redirect_uris": [] });
+        for (name, value) in more.as_object().unwrap() {
+            change[name] = value.clone();
+        }
+        change
+    };
+    let poll = |more: Value| {
+        let mut change = with(CIBA, json!({ "backchannel_token_delivery_mode": "poll" }));
+        for (name, value) in more.as_object().unwrap() {
+            change[name] = value.clone();
+        }
+        change
+    };
+    for good in [
+        with(DEVICE, json!({ "token_endpoint_auth_method": "none" })),
+        poll(json!({})),
+        with(EXCHANGE, json!({ "scope": "report", "token_exchange_clients": ["clinic"] })),
+    ] {
+        register(STRICT, good.clone()).unwrap_or_else(|error| panic!("{good}: {error:?}"));
+    }
+    let jwks = json!({ "keys": [{ "kty": "EC", "crv": "P-256", "x": "x", "y": "y" }] });
+    for (change, reason) in [
+        (with(DEVICE, json!({ "minimum_authentication_level": 3 })), "device_level"),
+        (with(CIBA, json!({})), "delivery_mode_missing"),
+        (poll(json!({ "token_endpoint_auth_method": "none" })), "public_ciba"),
+        (poll(json!({ "backchannel_token_delivery_mode": "ping" })), "ping_without_endpoint"),
+        (poll(json!({ "backchannel_user_code_parameter": true })), "user_code_unsupported"),
+        (poll(json!({ "backchannel_authentication_request_signing_alg": "ES256" })), "jwks_missing"),
+        (poll(json!({ "ciba_profile": true })), "ciba_profile"),
+        (
+            poll(json!({ "ciba_profile": true, "token_endpoint_auth_method": "private_key_jwt", "jwks": jwks,
+                "backchannel_authentication_request_signing_alg": "RS256" })),
+            "ciba_profile",
+        ),
+        (json!({ "backchannel_token_delivery_mode": "poll" }), "ciba_unused"),
+        (json!({ "token_exchange_clients": ["clinic"] }), "token_exchange_unused"),
+        (with(EXCHANGE, json!({ "token_endpoint_auth_method": "none" })), "public_token_exchange"),
+        (with(EXCHANGE, json!({ "token_exchange_clients": ["x"] })), "token_exchange_clients"),
+    ] {
+        assert_eq!(refused(STRICT, change.clone()).reason, reason, "{change}");
     }
 }
