@@ -12,6 +12,9 @@ use dinhdanh::store;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
+/// What a portal heard: the bearer token and the body of each notice.
+type Heard = Arc<Mutex<Vec<(String, Value)>>>;
+
 pub const CIBA: &str = "urn:openid:params:grant-type:ciba";
 
 pub async fn bank(house: &House, over: Value) -> Portal {
@@ -325,7 +328,7 @@ async fn listening() -> (String, Arc<Mutex<Vec<(String, Value)>>>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://127.0.0.1:{}/ping", listener.local_addr().unwrap().port());
     let heard: Arc<Mutex<Vec<(String, Value)>>> = Arc::default();
-    let hear = async |State(heard): State<Arc<Mutex<Vec<(String, Value)>>>>, headers: HeaderMap, body: String| {
+    let hear = async |State(heard): State<Heard>, headers: HeaderMap, body: String| {
         let bearer = headers.get("authorization").unwrap().to_str().unwrap().to_owned();
         heard.lock().unwrap().push((bearer, serde_json::from_str(&body).unwrap()));
         StatusCode::NO_CONTENT

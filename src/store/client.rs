@@ -26,6 +26,7 @@ words! {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "the macro takes no attribute on a word")]
 impl Default for ClientOrigin {
     fn default() -> Self {
         Self::Operator

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod complete;
+mod decoupled;
 mod organizations;
 mod proofs;
 mod protocol;
