@@ -14,13 +14,14 @@ CREATE INDEX client_by_origin ON client (origin, created_at);
 -- Initial access tokens (RFC 7591 3): who may register.
 CREATE TABLE initial_access_token (
     id          BLOB NOT NULL PRIMARY KEY,
-    digest      BLOB NOT NULL UNIQUE,               -- SHA-256
+    digest      BLOB NOT NULL,                      -- SHA-256
     note        TEXT NOT NULL,                      -- for whom it was made
     uses_left   INTEGER NOT NULL,
     created_at  INTEGER NOT NULL,
     expires_at  INTEGER NOT NULL,
     revoked_at  INTEGER
 ) STRICT;
+CREATE UNIQUE INDEX initial_access_token_digest ON initial_access_token (digest);
 
 -- Logos of clients as fetched once: pages show these, never an address of somebody else.
 CREATE TABLE client_logo (

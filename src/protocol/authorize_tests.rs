@@ -322,9 +322,9 @@ fn a9_a10_before_the_address_is_proved_nothing_is_redirected() {
         (Some(&disabled), vec![], ShowReason::DisabledClient),
         (Some(&two), vec![("redirect_uri", "")], ShowReason::MissingRedirectUri),
         (Some(&portal), vec![("redirect_uri", bad)], ShowReason::UnregisteredRedirectUri),
-        (Some(&portal), vec![("response_mode", "fragment")], ShowReason::UnsupportedResponseMode),
-        (Some(&portal), vec![("response_mode", "form_post.jwt")], ShowReason::UnsupportedResponseMode),
-        (Some(&portal), vec![("response_mode", "query.jwt")], ShowReason::UnsupportedResponseMode),
+        (Some(&portal), vec![("response_mode", "web_message")], ShowReason::UnsupportedResponseMode),
+        (Some(&portal), vec![("response_mode", "form_post.JWT")], ShowReason::UnsupportedResponseMode),
+        (Some(&portal), vec![("response_mode", "query.jwt ")], ShowReason::UnsupportedResponseMode),
     ] {
         let refusal = check(&parameters(&changes), client, &capabilities());
         assert_eq!(refusal, Err(Refusal::Show(reason)), "{changes:?}");
@@ -336,7 +336,7 @@ fn a9_a10_before_the_address_is_proved_nothing_is_redirected() {
         let refusal = check(&parameters(&changes), Some(&client), &capabilities());
         assert_eq!(refusal, Err(Refusal::Show(ShowReason::UnregisteredRedirectUri)), "{name}");
     }
-    for mode in ["query", "form_post"] {
+    for mode in ["query", "fragment", "form_post", "query.jwt", "fragment.jwt", "form_post.jwt", "jwt"] {
         let changes = [("redirect_uri", bad), ("prompt", "none"), ("response_mode", mode)];
         assert_eq!(judged(&portal, &changes), Err(Refusal::Show(ShowReason::UnregisteredRedirectUri)));
     }

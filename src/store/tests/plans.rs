@@ -176,7 +176,8 @@ async fn a_secret_is_looked_for_where_it_says() {
             let by_secret = ["secret_digest = $1", "code_digest = $1", "WHERE digest = $1"]
                 .iter()
                 .any(|condition| statement.sql.contains(condition));
-            if by_secret {
+            // A table of its own, not divided: its rows last minutes.
+            if by_secret && !statement.sql.contains("FROM decoupled_authorization") {
                 looked_at += 1;
                 let plan = plan_of(&mut connection, &statement.sql).await.to_string();
                 assert!(plan.contains("Subplans Removed"), "{}: {}", statement.file, statement.sql);
