@@ -57,8 +57,8 @@ async fn a6_a9_before_the_address_is_proved_nobody_is_sent_anywhere() {
         (("client_id", "evil"), "Unknown service portal"),
         (("response_mode", "evil"), "request has an error"),
         (("response_mode", "web_message"), "request has an error"),
-        (("response_mode", "query.jwt"), "request has an error"),
-        (("response_mode", "form_post.jwt"), "request has an error"),
+        (("response_mode", "query.JWT"), "request has an error"),
+        (("response_mode", "none"), "request has an error"),
     ] {
         stays_here(&house, &portal.request(&[over]), 400, text).await;
     }

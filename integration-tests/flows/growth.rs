@@ -86,6 +86,7 @@ async fn walk(house: &House) {
         assert_eq!(left, 0, "{table} older than {days} days");
     }
     assert!(count(db, "SELECT COUNT(*) FROM authorization_grant").await > 0);
+    house.deliver().await;
     assert_eq!(count(db, "SELECT COUNT(*) FROM outbox WHERE finished_at IS NULL").await, 0);
 
     // Nobody is at work for forty days; then somebody signs in before any job has run.
