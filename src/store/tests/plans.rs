@@ -175,21 +175,10 @@ async fn a_secret_is_looked_for_where_it_says() {
         for statement in self::statements() {
             let by_secret = ["secret_digest = $1", "code_digest = $1", "WHERE digest = $1"]
                 .iter()
-<<<<<<< Updated upstream
                 .any(|condition| statement.sql.contains(condition));
-<<<<<<< HEAD
             // Tables that are not divided: few rows, or rows that last minutes.
             let whole = ["decoupled_authorization", "initial_access_token"];
             if by_secret && !whole.iter().any(|table| statement.sql.contains(table)) {
-=======
-            // A table of its own, not divided: its rows last minutes.
-            if by_secret && !statement.sql.contains("FROM decoupled_authorization") {
-=======
-                .any(|condition| statement.sql.contains(condition))
-                && !statement.sql.contains("decoupled_authorization");
-            if by_secret {
->>>>>>> Stashed changes
->>>>>>> load
                 looked_at += 1;
                 let plan = plan_of(&mut connection, &statement.sql).await.to_string();
                 assert!(plan.contains("Subplans Removed"), "{}: {}", statement.file, statement.sql);
