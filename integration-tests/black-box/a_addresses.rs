@@ -168,7 +168,7 @@ async fn a5_a8_addresses_that_lead_elsewhere_are_not_registered(site: &Site) {
     assert!(site.add_client(&with("https://app.example/cb", "web")).is_ok());
     // H3: names that a client must not bear, and members nobody knows.
     for (member, value) in
-        [("unknown_member", json!(1)), ("subject_type", json!("public")), ("jwks_uri", json!("https://a.example/k"))]
+        [("unknown_member", json!(1)), ("subject_type", json!("public")), ("jwks_uri", json!("http://a.example/k"))]
     {
         let mut metadata: Value = with("https://app.example/cb", "web");
         metadata[member] = value;

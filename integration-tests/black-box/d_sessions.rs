@@ -206,7 +206,7 @@ fn page_posts() -> Vec<String> {
             let path = entry.unwrap().path();
             // Portals post to the protocol's endpoints; signing out may be asked for by a portal's form.
             match path.file_stem().and_then(|name| name.to_str()) {
-                Some("oidc") => {}
+                Some("oidc" | "registration") => {}
                 _ if path.is_dir() => folders.push(path),
                 _ => files.push(path),
             }
@@ -221,7 +221,9 @@ fn page_posts() -> Vec<String> {
             let Some(route) = part.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next()) else {
                 continue;
             };
-            if ["post(", "post_with", "form("].iter().any(|call| part[..end].contains(call)) {
+            // Clients ask here, with no cookie that a browser would add.
+            let of_clients = ["/device_authorization", "/backchannel_authentication", "/test/ciba"].contains(&route);
+            if !of_clients && ["post(", "post_with", "form("].iter().any(|call| part[..end].contains(call)) {
                 found.push(route.to_owned());
             }
         }
