@@ -424,3 +424,19 @@ async fn k2_a_logo_is_fetched_once_and_served_by_us() {
     let other = Own::new(&house, &with(json!({"logo_uri": svg}))).await;
     assert_eq!(house.browser().fetch(&format!("/logos/{}", other.id)).await.status.as_u16(), 404);
 }
+
+/// H6: whoever hears tokens away from any address has proved no host, so it gets no other portal's subjects.
+#[tokio::test]
+async fn h6_a_client_that_polls_is_a_sector_of_its_own() {
+    let house = open().await;
+    let device = "urn:ietf:params:oauth:grant-type:device_code";
+    let (status, answer) =
+        register(&house, None, &with(json!({ "grant_types": ["authorization_code", device] }))).await;
+    assert_eq!(status, 201, "{answer}");
+    let id = answer["client_id"].as_str().unwrap();
+    let row = store::client::get(&house.services.db, id).await.unwrap();
+    assert_eq!(row.sector, format!("client:{id}"));
+    let (_, plain) = register(&house, None, &portal()).await;
+    let row = store::client::get(&house.services.db, plain["client_id"].as_str().unwrap()).await.unwrap();
+    assert_eq!(row.sector, "portal.example");
+}

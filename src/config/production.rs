@@ -46,6 +46,13 @@ pub fn production_problems(config: &Config) -> Vec<Problem> {
     if config.backchannel.trusted_ca.is_some() {
         add("backchannel.trusted_ca", "calls to portals would trust a test authority", "set \"\"");
     }
+    if config.conformance.ciba_approval {
+        add(
+            "conformance.ciba_approval",
+            "anybody could answer for other people",
+            "set false: it is for conformance runs",
+        );
+    }
     if provider.environment == Environment::Sandbox {
         return problems;
     }
@@ -69,13 +76,6 @@ pub fn production_problems(config: &Config) -> Vec<Problem> {
             "registers.population.adapter",
             "without the population register nobody new can be matched",
             "set \"xroad\" with base_url, client and service",
-        );
-    }
-    if config.conformance.ciba_approval {
-        add(
-            "conformance.ciba_approval",
-            "anybody could answer for other people",
-            "set false: it is for conformance runs",
         );
     }
     if config.backchannel.allow_loopback {

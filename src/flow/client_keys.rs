@@ -105,7 +105,10 @@ async fn at(services: &Services, url: &str, anew: bool) -> Arc<Value> {
             return usable(known, now);
         }
     }
-    let next = match fetch(services, url).await {
+    let fetched = fetch(services, url).await;
+    // A slow answer rests from its end on: those who waited for it must not ask one after another.
+    let now = services.clock.now();
+    let next = match fetched {
         Ok(keys) => Kept { keys: Some(Arc::new(keys)), fetched_at: now, tried_at: now },
         Err(error) => {
             tracing::warn!(reason = %error, "the keys of a client could not be fetched");

@@ -9,7 +9,7 @@ use crate::audit::{AdministrationEvent, Word};
 use crate::base::{Digest, Secret, Timestamp, random_token};
 use crate::config::RegistrationMode;
 use crate::identity::{Admission, Rule};
-use crate::protocol::client::{Registrant, Submitted};
+use crate::protocol::client::{GrantType, Registrant, Submitted};
 use crate::protocol::{ClientMetadata, Endpoints, Error, ErrorCode, RegistrationPolicy, ScopeSet, bearer};
 use crate::store;
 use crate::store::client::{ClientOrigin, ClientStatus};
@@ -96,7 +96,7 @@ pub async fn register(services: &Services, request: Request<'_>) -> Outcome<Answ
         Err(error) => return Ok(error.into()),
     };
     let client_id = client_registration::made_up_id(&*services.entropy);
-    let sector = match metadata.sector(&client_id) {
+    let sector = match sector_of(&metadata, &client_id) {
         Ok(sector) => sector,
         Err(error) => return Ok(error.into()),
     };
@@ -215,6 +215,15 @@ async fn judge(
     Ok(Ok((metadata, statement)))
 }
 
+/// Whoever hears tokens away from any address of its own has proved no host: such a client is a sector of its own, or it
+/// would learn the subjects of another portal (H6; Registration 5, RFC 8628 5.4, CIBA 4).
+fn sector_of(metadata: &ClientMetadata, client_id: &str) -> Result<String, Error> {
+    let named = metadata.sector(client_id)?;
+    let elsewhere = [GrantType::DeviceCode, GrantType::Ciba].iter().any(|grant| metadata.grant_types.contains(grant));
+    // A colon cannot be part of a host name.
+    Ok(if elsewhere { format!("client:{client_id}") } else { named })
+}
+
 /// OpenID Connect Registration 5: the list at `sector_identifier_uri` names every redirect address, or one portal could
 /// take the subjects of another.
 pub async fn check_sector(services: &Services, metadata: &ClientMetadata) -> Result<(), Error> {
@@ -230,7 +239,7 @@ pub async fn check_sector(services: &Services, metadata: &ClientMetadata) -> Res
     let Ok(list) = serde_json::from_slice::<Vec<String>>(&document.body) else {
         return refuse("sector_malformed", "What is at sector_identifier_uri is no JSON list of texts.");
     };
-    if metadata.redirect_uris.iter().all(|address| list.contains(address)) {
+    if !metadata.redirect_uris.is_empty() && metadata.redirect_uris.iter().all(|address| list.contains(address)) {
         Ok(())
     } else {
         refuse("sector_incomplete", "The list at sector_identifier_uri does not name every redirect address.")
@@ -278,12 +287,16 @@ pub async fn update(services: &Services, client_id: &str, request: Request<'_>) 
         Ok(owned) => owned,
         Err(answer) => return Ok(answer),
     };
+    // A change may make us fetch: as often as one may register, no more (S2).
+    if let Some(until) = paused(services, request.network).await? {
+        return Ok(Answer::PausedUntil(until));
+    }
     let (metadata, statement) = match judge(services, request.body, Some(&row)).await? {
         Ok(judged) => judged,
         Err(error) => return Ok(error.into()),
     };
     // I6: subjects must not change, so neither may the sector they are made for.
-    match metadata.sector(client_id) {
+    match sector_of(&metadata, client_id) {
         Ok(sector) if sector == row.sector => {}
         Ok(_) => {
             return Ok(Error::new(

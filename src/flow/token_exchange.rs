@@ -93,7 +93,8 @@ async fn issue(
         grant: subject.grant,
         authentication: subject.authentication.clone(),
         authorization_details: stated.details().cloned(),
-        confirmation: by.held.clone(),
+        // Never less bound than what it was made from.
+        confirmation: by.held.clone().or_else(|| subject.confirmation.clone()),
         actor: Some(exchanged.actor),
     };
     record(services, known, subject, (presented, &access)).await?;

@@ -113,7 +113,7 @@ pub fn exchange(
     let trusted = client.metadata.doors.token_exchange_clients.contains(&subject.client_id);
     // H1, RFC 8693 5: named in the policy, and the token was meant for this client: stealing one is not enough.
     let meant = introspection::may_introspect(client, &subject.client_id, &subject.audience)
-        || client.metadata.audience.iter().any(|own| subject.is_for(own));
+        || client.metadata.audience.iter().any(|own| *own != subject.issuer && subject.is_for(own));
     if !trusted || !meant {
         return Err(refused("subject_of_other_client"));
     }
@@ -124,7 +124,7 @@ pub fn exchange(
     }
     Ok(Exchanged {
         scope: narrowed(client, request, subject)?,
-        audience: audience(client, request)?,
+        audience: audience(client, request, &subject.issuer)?,
         actor: chained(&client.client_id, subject.actor.as_ref())?,
     })
 }
@@ -161,8 +161,9 @@ fn narrowed(client: &Client, request: &TokenExchange, subject: &AccessToken) -> 
 
 /// RFC 8693 2.1: only what the client registered to call. Our own issuer is none of it: a person's data are asked for by
 /// whom they were agreed to be sent to.
-fn audience(client: &Client, request: &TokenExchange) -> Result<Vec<String>, Error> {
-    let audience = token::audience(client, &request.target)?;
+fn audience(client: &Client, request: &TokenExchange, issuer: &str) -> Result<Vec<String>, Error> {
+    let mut audience = token::audience(client, &request.target)?;
+    audience.retain(|named| named != issuer);
     if audience.is_empty() {
         let description = "The client registered no audience, so there is nothing to call with such a token.";
         return Err(Error::new(ErrorCode::InvalidTarget, "no_audience", description));

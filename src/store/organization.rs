@@ -602,3 +602,21 @@ pub async fn end_request(tx: &mut Tx, id: RowId, outcome: &str, now: Timestamp) 
         .await?;
     Ok(rows == 1)
 }
+
+/// Ends what waits for an organization: nothing from before its account was closed opens it again.
+///
+/// # Errors
+/// What the store said.
+pub async fn end_requests_for(
+    tx: &mut Tx,
+    code: &OrganizationCode,
+    outcome: &str,
+    now: Timestamp,
+) -> Result<u64, Error> {
+    tx.query("UPDATE organization_request SET ended_at = $3, outcome = $2 WHERE code = $1 AND ended_at IS NULL")
+        .bind(code)
+        .bind(outcome)
+        .bind(now)
+        .execute()
+        .await
+}

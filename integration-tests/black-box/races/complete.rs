@@ -42,6 +42,7 @@ const STATEMENTS: &[(&str, Why)] = &[
     ("grant::end_for_session", Within("i1_sign_out")),
     ("grant::end_late_code", Idempotent),
     ("notice_code::consume", Raced("c29_notice_code")),
+    ("organization::end_requests_for", Idempotent),
     ("organization::apply_anew", Raced("i1_applying_at_once")),
     ("organization::claim_check", Idempotent),
     ("organization::claim_request", Idempotent),

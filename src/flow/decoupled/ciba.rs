@@ -10,6 +10,7 @@ use crate::audit::{GrantEvent, Word};
 use crate::base::{DecoupledId, PersonId, random_token, sha256};
 use crate::crypto;
 use crate::db::Tx;
+use crate::flow::client_keys;
 use crate::flow::clients::{self, KnownClient};
 use crate::flow::interaction::{self, Begun};
 use crate::flow::outbox::{self, Notice, Posting, Way};
@@ -61,8 +62,7 @@ async fn read(
         Ok(Some(signed)) => signed,
     };
     let allowed: Vec<crypto::SigningAlgorithm> = algorithm.as_str().parse().into_iter().collect();
-    let keys = client.metadata.jwks.clone().unwrap_or_default();
-    let Ok((header, claims)) = crypto::verify_with_jwks(compact, &keys, &allowed) else {
+    let Ok((header, claims)) = client_keys::verify(services, client, compact, &allowed).await? else {
         let description = "The signed request does not verify with the registered algorithm and keys.";
         return Ok(Err(Error::new(ErrorCode::InvalidRequest, "request_signature", description)));
     };

@@ -1,7 +1,7 @@
 //! Applying for an organization's account, and the word of its other representatives.
 
 use super::super::account::stop::{self, Confirmation, Purpose};
-use super::super::session::LiveSession;
+use super::super::session::{self, LiveSession};
 use super::super::{Fault, Outcome, Services, audit, sign_in, throttle};
 use super::{AT_ONCE, BATCH, Further, ROUND, ask, confirm, gone, not_named, notices, settle, take_over};
 use crate::audit::OrganizationEvent;
@@ -285,6 +285,9 @@ pub async fn decide(services: &Services, live: &LiveSession, id: OrganizationId,
     }
     let now = services.clock.now();
     let mut tx = services.db.begin().await?;
+    if !session::stands(services, &mut tx, live).await? {
+        return Ok(Decided::Gone);
+    }
     let organization = rows::hold_account(&mut tx, id).await?.ok_or_else(gone)?;
     let standing = rows::find_representation(&mut tx, id, who).await?;
     let still = standing.is_some_and(|found| may_act(&found.standing(), now, oldest) == Err(CannotAct::NotOpen));

@@ -53,6 +53,7 @@ pub async fn close(services: &Services, live: &LiveSession, id: OrganizationId) 
         return Ok(Closed::Gone);
     }
     store::grant::end_for_organization(&mut tx, id, None, "organization_closed", now).await?;
+    rows::end_requests_for(&mut tx, &organization.code, "closed", now).await?;
     let event = OrganizationEvent::Closed { organization: id };
     audit::append(&mut tx, audit::entry(services, event).person(who).session(live.session.id)).await?;
     notices::closed(services, &mut tx, &organization).await?;

@@ -16,6 +16,7 @@ const OURS: &[&str] = &[
     "audience",
     "profile",
     "ciba_profile",
+    "token_exchange_clients",
 ];
 
 /// Members that say how a client is addressed, and that it cannot set (RFC 7592 2.2).

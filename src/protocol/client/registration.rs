@@ -1,6 +1,6 @@
 //! The rules of registration.
 
-use super::{ApplicationType, AuthenticationMethod, ClientMetadata, DeliveryMode, GrantType, Sharing};
+use super::{ApplicationType, AuthenticationMethod, ClientMetadata, DeliveryMode, GrantType, Profile, Sharing};
 use crate::protocol::scope::{self, ScopeSet};
 use crate::protocol::strict_json::{self, Limits};
 use crate::protocol::{AssertionAlgorithm, Error, ErrorCode, SigningAlgorithm, uri};
@@ -111,6 +111,7 @@ type Rule = fn(&ClientMetadata, RegistrationPolicy) -> Result<(), Error>;
 const RULES: &[Rule] = &[
     served,
     profile,
+    signed_everywhere,
     names,
     grants,
     devices,
@@ -226,6 +227,20 @@ fn served(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error>
         written.as_object().is_some_and(|members| !members.keys().any(|name| UNSERVED.contains(&name.as_str())));
     if !method || !grants || !doors {
         return Err(invalid("not_served", "The metadata asks for something that this version does not serve."));
+    }
+    Ok(())
+}
+
+/// A client that signs its requests signs them at every door, and a device's request cannot be signed (A10: the sibling
+/// door).
+fn signed_everywhere(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
+    let doors = &metadata.doors;
+    let has = |grant| metadata.grant_types.contains(&grant);
+    let unsigned_ciba = has(GrantType::Ciba) && doors.backchannel_authentication_request_signing_alg.is_none();
+    let signs = doors.require_signed_request_object || doors.profile == Some(Profile::Fapi2MessageSigning);
+    if signs && (has(GrantType::DeviceCode) || unsigned_ciba) {
+        let description = "A client that signs its requests takes no device_code, and signs its CIBA requests too.";
+        return Err(invalid("signed_everywhere", description));
     }
     Ok(())
 }

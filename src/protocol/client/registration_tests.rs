@@ -558,3 +558,21 @@ fn each_rule_of_the_further_doors_refuses_alone() {
         assert_eq!(refused(STRICT, change.clone()).reason, reason, "{change}");
     }
 }
+
+/// A10: a client that signs its requests signs them at every door.
+#[test]
+fn a10_a_client_that_signs_its_requests_has_no_door_without_a_signature() {
+    let device = "urn:ietf:params:oauth:grant-type:device_code";
+    let signing = |grants: Value| {
+        register(
+            STRICT,
+            json!({ "require_signed_request_object": true, "grant_types": grants, "id_token_signed_response_alg": "ES256",
+                "backchannel_token_delivery_mode": "poll" }),
+        )
+    };
+    for grants in
+        [json!(["authorization_code", device]), json!(["authorization_code", "urn:openid:params:grant-type:ciba"])]
+    {
+        assert_eq!(signing(grants.clone()).unwrap_err().reason, "signed_everywhere", "{grants}");
+    }
+}
