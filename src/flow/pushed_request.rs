@@ -51,10 +51,12 @@ pub async fn push(services: &Services, caller: &Caller, posted: &Parameters) -> 
         Ok(known) => known,
         Err(error) => return Ok(Err(error)),
     };
-    let request = match pushed_request::request(posted) {
+    let mut request = match pushed_request::request(posted) {
         Ok(request) => request,
         Err(error) => return Ok(Err(error)),
     };
+    // Whoever proved itself in a header need not say again who it is.
+    request.set("client_id", &known.client.client_id);
     let (mut parameters, signed) = match super::request_object::unfold(services, &known, request).await? {
         Ok(unfolded) => unfolded,
         Err(error) => return Ok(Err(error)),

@@ -10,6 +10,8 @@ use std::path::Path;
 enum Why {
     /// Counts once: raced under this name.
     Raced(&'static str),
+    /// Counts once: raced by a test of this name, beside the races.
+    RacedBeside(&'static str),
     /// Whoever comes second changes nothing and gains nothing by it.
     Idempotent,
     /// Part of a larger act whose one-time statement is raced under this name.
@@ -17,13 +19,21 @@ enum Why {
     /// The last one who writes is right: operators' and registers' facts.
     LastWins,
 }
-use Why::{Idempotent, LastWins, Raced, Within};
+use Why::{Idempotent, LastWins, Raced, RacedBeside, Within};
 
 /// File and function of the store. Races on rows alone are in `src/store/tests/once.rs` besides.
 const STATEMENTS: &[(&str, Why)] = &[
     ("agreement::replace", LastWins),
     ("client::insert", Idempotent),
     ("client::set_status", LastWins),
+    ("client::replace_secret", LastWins),
+    ("client::update_registered", RacedBeside("i1_r3_registration_on_processes_that_share_a_store")),
+    ("client::end_registration", Idempotent),
+    ("client::clear_secret", Idempotent),
+    ("client_logo::replace", LastWins),
+    ("client_logo::remove", Idempotent),
+    ("initial_access_token::consume", RacedBeside("i1_r3_registration_on_processes_that_share_a_store")),
+    ("initial_access_token::revoke", Idempotent),
     ("consent::end", Idempotent),
     ("consent::hold", LastWins),
     ("contact::end", Idempotent),
@@ -177,12 +187,19 @@ fn i1_everything_that_counts_once_is_raced() {
         SpentKind::InteractionStep,
         SpentKind::PasskeyOffer,
         SpentKind::StopConfirmation,
+        SpentKind::PushedRequest,
+        SpentKind::DpopProof,
         SpentKind::RevokedAccessToken,
     ]
     .map(race_of);
+    let beside = sources("integration-tests/black-box");
     for why in STATEMENTS.iter().map(|(_, why)| why).chain(&kinds) {
         if let Raced(race) | Within(race) = why {
             assert!(RACES.contains(race), "there is no race {race}");
+        }
+        if let RacedBeside(race) = why {
+            let there = beside.iter().any(|(_, text)| text.contains(&format!("async fn {race}(")));
+            assert!(there, "there is no race {race}");
         }
     }
     // What stands for a code at another door is consumed by the statement of codes.
