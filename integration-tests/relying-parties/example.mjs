@@ -161,10 +161,18 @@ class Program {
   }
 }
 
+/**
+ * A free port below those that the system gives out by itself: nobody else takes it before the example listens. Tried on
+ * all addresses, as examples listen on all.
+ */
 async function freePort() {
-  const server = createServer();
-  await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
-  const { port } = server.address();
-  await new Promise((closed) => server.close(closed));
-  return port;
+  for (;;) {
+    const server = createServer();
+    const listening = new Promise((answer) => server.once('error', () => answer(false)).once('listening', () => answer(true)));
+    server.listen(15_000 + Math.floor(Math.random() * 15_000));
+    if (!(await listening)) continue;
+    const { port } = server.address();
+    await new Promise((closed) => server.close(closed));
+    return port;
+  }
 }
