@@ -9,7 +9,7 @@ use crate::notify::DeliveryError;
 use crate::protocol::strict_json::{self, Limits};
 use crate::protocol::{Client, jws};
 use serde_json::{Map, Value};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 /// How long a key set is used without looking again (T4: an hour is far below the day that keys overlap).
@@ -33,10 +33,27 @@ struct Kept {
     tried_at: Timestamp,
 }
 
+/// The copy of one address: read at any time, replaced by one at a time.
+#[derive(Debug, Default)]
+struct Slot {
+    known: RwLock<Option<Kept>>,
+    fetching: tokio::sync::Mutex<()>,
+}
+
+impl Slot {
+    fn known(&self) -> Option<Kept> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn keep(&self, next: Kept) {
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(next);
+    }
+}
+
 /// The process's copies of fetched key sets.
 #[derive(Debug, Clone)]
 pub struct KeySets {
-    kept: moka::future::Cache<String, Arc<tokio::sync::Mutex<Option<Kept>>>>,
+    kept: moka::future::Cache<String, Arc<Slot>>,
 }
 
 impl Default for KeySets {
@@ -93,35 +110,48 @@ pub async fn any(services: &Services, client: &Client, fits: impl Fn(&Value) -> 
     }
 }
 
-/// The set at an address. `anew`: what is kept was not enough. One fetch for all who wait.
+/// The set at an address. `anew`: what is kept was not enough. One fetch for all who need it; who can do with the copy
+/// waits for nobody, so that a slow address holds up only those who look for a new key.
 async fn at(services: &Services, url: &str, anew: bool) -> Arc<Value> {
     let slot = services.key_sets.kept.get_with(url.to_owned(), async { Arc::default() }).await;
-    let mut kept = slot.lock().await;
-    let now = services.clock.now();
-    if let Some(known) = &*kept {
-        let fresh = known.keys.is_some() && now.since(known.fetched_at) < FRESH && !anew;
-        let resting = known.tried_at <= now && now.since(known.tried_at) < COOLDOWN;
-        if fresh || resting {
-            return usable(known, now);
-        }
+    if let Some(keys) = enough(&slot, anew, services.clock.now()) {
+        return keys;
+    }
+    let _turn = match (slot.fetching.try_lock(), slot.known()) {
+        (Ok(turn), _) => turn,
+        // Somebody is asking: an older copy serves until they have an answer.
+        (Err(_), Some(known)) if !anew && known.keys.is_some() => return usable(&known, services.clock.now()),
+        (Err(_), _) => slot.fetching.lock().await,
+    };
+    // Somebody may have fetched while this one waited.
+    if let Some(keys) = enough(&slot, anew, services.clock.now()) {
+        return keys;
     }
     let fetched = fetch(services, url).await;
-    // A slow answer rests from its end on: those who waited for it must not ask one after another.
+    // Rests from the end of a slow answer on: those who waited for it must not ask one after another.
     let now = services.clock.now();
     let next = match fetched {
         Ok(keys) => Kept { keys: Some(Arc::new(keys)), fetched_at: now, tried_at: now },
         Err(error) => {
             tracing::warn!(reason = %error, "the keys of a client could not be fetched");
             metrics::counter!("client_key_fetch_failures_total").increment(1);
-            match kept.take() {
+            match slot.known() {
                 Some(known) => Kept { tried_at: now, ..known },
                 None => Kept { keys: None, fetched_at: now, tried_at: now },
             }
         }
     };
     let keys = usable(&next, now);
-    *kept = Some(next);
+    slot.keep(next);
     keys
+}
+
+/// What is kept, where it will do: young, or asked for a moment ago.
+fn enough(slot: &Slot, anew: bool, now: Timestamp) -> Option<Arc<Value>> {
+    let known = slot.known()?;
+    let fresh = known.keys.is_some() && now.since(known.fetched_at) < FRESH && !anew;
+    let resting = known.tried_at <= now && now.since(known.tried_at) < COOLDOWN;
+    (fresh || resting).then(|| usable(&known, now))
 }
 
 fn usable(kept: &Kept, now: Timestamp) -> Arc<Value> {
