@@ -48,8 +48,8 @@ pub enum Applied {
 /// How an application came.
 #[derive(Clone, Copy)]
 enum Asked<'a> {
-    /// By a person on a page: counted, and let through by their answer on the stop page.
-    InPerson(&'a Digest, &'a Confirmation),
+    /// By a person on a page: counted, let through by their answer on the stop page, as long as their session stands.
+    InPerson(&'a Digest, &'a Confirmation, &'a LiveSession),
     /// From a person some time ago, when the register was silent.
     Earlier,
     /// By the demo, for somebody who is not there: nobody is told.
@@ -95,7 +95,7 @@ pub async fn apply(services: &Services, live: &LiveSession, code: &OrganizationC
     }
     match ask(services, who, code).await? {
         Ok(OrganizationAnswer::Found { record, evidence }) => {
-            let asked = Asked::InPerson(&counted, &confirmed);
+            let asked = Asked::InPerson(&counted, &confirmed, live);
             take_application(services, who, (&record, &evidence), asked).await
         }
         Ok(OrganizationAnswer::NotFound) => {
@@ -134,8 +134,9 @@ async fn take_application(
 ) -> Outcome<Applied> {
     let now = services.clock.now();
     let mut tx = services.db.begin().await?;
-    if let Asked::InPerson(counted, confirmed) = asked {
-        if !confirmed.spend(services, &mut tx).await? {
+    if let Asked::InPerson(counted, confirmed, live) = asked {
+        // The register may have answered long after: a session that ended meanwhile opens nothing.
+        if !session::stands(services, &mut tx, live).await? || !confirmed.spend(services, &mut tx).await? {
             return Ok(Applied::Stop);
         }
         throttle::clear(&mut tx, &Rule::ORGANIZATION, counted).await?;
