@@ -3,6 +3,7 @@
 use super::limits::status_of;
 use crate::harness::{Browser, Citizen, Options, Party, Shape, Site, Store, Way, eventually};
 use futures_util::future::join_all;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// X13: a row that somebody holds costs a bounded wait and a 503; the same request then works, once.
@@ -67,12 +68,14 @@ fn x14_an_exhausted_pool_sheds_and_verification_goes_on() {
         let mut hold = db.begin().await.unwrap();
         hold.query("UPDATE session SET device = device").execute().await.unwrap();
         let target = party.ask("openid").target();
+        let turned_away = AtomicUsize::new(0);
         let storm = join_all((0..CALLERS).map(|caller| {
-            let (citizen, party, token, target) = (&citizen, &party, &token, &target);
+            let (citizen, party, token, target, turned_away) = (&citizen, &party, &token, &target, &turned_away);
             async move {
                 let page =
                     if caller % 3 == 0 { party.userinfo(token).await.page } else { citizen.browser.get(target).await };
                 let again: u32 = page.header("retry-after").parse().unwrap_or(0);
+                turned_away.fetch_add(usize::from(page.status == 503), Ordering::Relaxed);
                 (page.status, again)
             }
         }));
@@ -88,8 +91,9 @@ fn x14_an_exhausted_pool_sheds_and_verification_goes_on() {
             worst
         };
         let release = async {
-            // Longer than anybody waits for a connection.
-            tokio::time::sleep(std::time::Duration::from_secs(7)).await;
+            // Until somebody waited in vain.
+            let somebody = || async { (turned_away.load(Ordering::Relaxed) > 0).then_some(()) };
+            eventually("X14: somebody is shed", somebody).await;
             let during = memory();
             hold.rollback();
             during
