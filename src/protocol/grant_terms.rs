@@ -1,6 +1,5 @@
 //! What a grant carries beyond its scope: kept with it as one JSON object, so that a newer version may add members.
 
-use super::claims_request::ClaimsRequest;
 use super::confirmation::Confirmation;
 use serde::{Deserialize, Serialize};
 
@@ -11,9 +10,6 @@ pub struct GrantTerms {
     /// The key that must come with the code: `dpop_jkt`, or the key of the proof at the pushed request (RFC 9449 10).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code_bound_to: Option<Confirmation>,
-    /// The claims asked for, as far as their detail matters when tokens are made.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub claims: Option<Box<ClaimsRequest>>,
     /// CIBA 7.3: goes into the ID token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_req_id: Option<String>,
