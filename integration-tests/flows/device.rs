@@ -372,3 +372,26 @@ async fn h5_password_and_implicit_stay_refused() {
         assert_eq!(page.error(), "unsupported_response_type", "{kind}");
     }
 }
+
+/// Q1: a session that lies open lets no stranger's device in by two taps: whoever decides signed in a moment ago.
+#[tokio::test]
+async fn q1_an_old_session_does_not_let_a_device_in() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let (tv, portal) = (tv(&house, json!({})).await, Portal::new(&house, "clinic").await);
+    let mut browser = house.browser();
+    let page = portal.ask(&mut browser, &[]).await;
+    house.sign_in(&mut browser, &page, &HOA).await.code();
+    for (later, asks) in [(seconds(240), false), (seconds(120), true)] {
+        house.after(later);
+        let answer = begun(&house, &tv).await;
+        let page = typed(&mut browser, &answer["user_code"]).await;
+        page.at("/asked");
+        let page = browser.submit(&page, "/asked", &[("answer", "no")]).await;
+        if asks {
+            page.asks_who();
+        } else {
+            assert!(!page.body.contains("name=\"identifier\""), "asked again at once: {}", page.path);
+        }
+    }
+}

@@ -233,6 +233,10 @@ pub const CHECKS: &[Check] = checks![
 /// has.
 pub const DECOUPLED_CHECKS: &[Check] = checks![scope, claims, authorization_details, acr_values, resource, ui_locales];
 
+/// How fresh the sign-in of whoever answers another device must be, in seconds: a session that lies open must not let a
+/// stranger's device in by two taps (Q1).
+const FRESH_SECONDS: u32 = 300;
+
 /// Judges the part that a request from another device has in common with an authorization request. Which grant the
 /// client needs for it is the caller's to ask.
 ///
@@ -244,7 +248,8 @@ pub fn check_decoupled(
     capabilities: &Capabilities,
 ) -> Result<AuthorizeRequest, Error> {
     let mut request = blank(&client.client_id, ProvedRedirect::nowhere());
-    request.max_age = client.metadata.default_max_age;
+    let most = client.metadata.default_max_age.unwrap_or(FRESH_SECONDS);
+    request.max_age = Some(most.min(FRESH_SECONDS));
     let input = Input { parameters, passage: Passage::default(), client, capabilities };
     DECOUPLED_CHECKS.iter().try_for_each(|check| (check.rule)(&input, &mut request))?;
     Ok(request)

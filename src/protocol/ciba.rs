@@ -13,8 +13,6 @@ use url::form_urlencoded;
 const DEFAULT_LIFETIME: Duration = Duration::from_mins(5);
 /// How long it waits at most, whatever the client says.
 const MAX_LIFETIME: Duration = Duration::from_mins(10);
-/// How fresh the sign-in of whoever approves must be: seconds.
-const FRESH_SECONDS: u32 = 300;
 /// Longest message for the person, in characters: it is compared by eye with what another screen shows.
 const MAX_BINDING_CHARS: usize = 60;
 /// CIBA 7.1: at most 1024 characters.
@@ -97,7 +95,7 @@ pub fn permitted(client: &Client) -> Result<(), Error> {
 pub fn signed<'a>(parameters: &'a Parameters, client: &Client) -> Result<Option<(&'a str, SigningAlgorithm)>, Error> {
     let registered = client.metadata.doors.backchannel_authentication_request_signing_alg;
     match (parameters.get("request"), registered) {
-        (None, None) if client.metadata.doors.ciba_profile => Err(unsigned()),
+        (None, None) if client.metadata.doors.ciba_profile || client.must_sign_requests() => Err(unsigned()),
         (None, None) => Ok(None),
         (None, Some(_)) => Err(unsigned()),
         (Some(_), None) => {
@@ -217,8 +215,7 @@ pub fn check(parameters: &Parameters, client: &Client, capabilities: &Capabiliti
         // A secret of the person that a portal asks for is what people must learn never to give.
         return Err(invalid("user_code", "user_code is not used: a portal must not ask people for a secret."));
     }
-    let mut request = authorize::check_decoupled(parameters, client, capabilities)?;
-    request.max_age = Some(request.max_age.map_or(FRESH_SECONDS, |seconds| seconds.min(FRESH_SECONDS)));
+    let request = authorize::check_decoupled(parameters, client, capabilities)?;
     let binding_message = binding_message(parameters)?;
     // FAPI-CIBA 5.2.2 (4): a binding message, or an authorization context that is shown.
     if client.metadata.doors.ciba_profile && binding_message.is_none() && request.representation.is_none() {

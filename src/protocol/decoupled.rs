@@ -212,6 +212,13 @@ pub const TOO_HIGH_FOR_A_DEVICE: Error = Error::new(
     "A sign-in of this level is not given to another device (RFC 8628 5.4): use authorization_code.",
 );
 
+/// A client that signs its requests (RFC 9101 10.5) signs them at every door, and here there is no way to.
+pub const UNSIGNED_AT_A_DEVICE: Error = Error::new(
+    ErrorCode::UnauthorizedClient,
+    "request_not_signed",
+    "This client signs its requests, which a device cannot: use authorization_code.",
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -34,6 +34,9 @@ pub async fn ask(
             "The client did not register urn:ietf:params:oauth:grant-type:device_code.",
         )));
     }
+    if known.client.must_sign_requests() {
+        return Ok(Err(rules::UNSIGNED_AT_A_DEVICE));
+    }
     let request = match authorize::check_decoupled(parameters, &known.client, &metadata::capabilities(services)) {
         Ok(request) => request,
         Err(error) => return Ok(Err(error)),
