@@ -18,6 +18,10 @@ type Heard = Arc<Mutex<Vec<(String, Value)>>>;
 pub const CIBA: &str = "urn:openid:params:grant-type:ciba";
 
 pub async fn bank(house: &House, over: Value) -> Portal {
+    named(house, "bank", over).await
+}
+
+async fn named(house: &House, name: &'static str, over: Value) -> Portal {
     let mut metadata = json!({
         "grant_types": ["authorization_code", "refresh_token", CIBA],
         "backchannel_token_delivery_mode": "poll",
@@ -26,7 +30,7 @@ pub async fn bank(house: &House, over: Value) -> Portal {
     for (name, value) in over.as_object().unwrap() {
         metadata[name] = value.clone();
     }
-    Portal::with(house, "bank", metadata).await
+    Portal::with(house, name, metadata).await
 }
 
 pub async fn ask(house: &House, bank: &Portal, more: &[(&str, &str)]) -> (u16, Value) {
@@ -297,6 +301,27 @@ async fn a_person_is_not_worn_down_by_messages() {
     }
     let texts = house.texts_to(HOA.phone).await;
     assert_eq!(texts.len(), 1, "{texts:?}");
+}
+
+/// S2: a portal that asks again and again is told to wait, whoever the hint names, and hides no other portal's request.
+#[tokio::test]
+async fn s2_a_portal_cannot_fill_a_persons_list() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let quiet = bank(&house, json!({})).await;
+    asked(&house, &quiet).await;
+    house.after(seconds(1));
+    let loud = named(&house, "loud", json!({})).await;
+    for number in [HOA.number, MINH.number] {
+        for _ in 0..120 {
+            assert_eq!(ask(&house, &loud, &[("login_hint", number)]).await.0, 200);
+        }
+        let answer = ask(&house, &loud, &[("login_hint", number)]).await;
+        assert_eq!(error(&answer), "temporarily_unavailable", "{answer:?}");
+    }
+    let mut browser = house.browser();
+    let page = list(&house, &mut browser).await;
+    assert_eq!(page.body.matches("GD-4711").count(), 5 + 1, "five of the loud one, and the quiet one's");
 }
 
 /// The switch of conformance runs: without it there is no such door.

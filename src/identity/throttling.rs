@@ -178,6 +178,15 @@ impl Rule {
         limit: Limit::PauseUntilForgotten(1_200),
     };
 
+    /// Requests for somebody's approval, per portal and hint: a portal that asks without end fills no one's list (S2).
+    pub const REQUEST_FOR: Self = Self {
+        scope: "request:hint",
+        free: 120,
+        pauses: &[],
+        forget: Forget::AfterFirst(Duration::from_hours(1)),
+        limit: Limit::PauseUntilForgotten(120),
+    };
+
     /// Messages that a portal asks for somebody's approval, per person: as [`Rule::SEND`], counted apart.
     pub const REQUEST_NOTICE: Self = Self { scope: "request_notice", ..Self::SEND };
 

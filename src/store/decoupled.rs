@@ -135,7 +135,7 @@ pub async fn find_by_user_code(
         .await
 }
 
-/// What waits for a person, newest first; at most 50.
+/// What waits for a person, newest first: the five newest of each portal, so that none hides another's; at most 100.
 ///
 /// # Errors
 /// What the store said.
@@ -144,13 +144,39 @@ pub async fn list_waiting(source: impl Source<'_>, person: PersonId, now: Timest
         .query(concat!(
             "SELECT ",
             columns!(),
-            " FROM decoupled_authorization
-             WHERE person_id = $1 AND kind = 'ciba' AND state = 'waiting' AND expires_at > $2
-             ORDER BY created_at DESC, id DESC LIMIT 50"
+            " FROM (SELECT ",
+            columns!(),
+            ", ROW_NUMBER() OVER (PARTITION BY client_id ORDER BY created_at DESC, id DESC) AS place
+               FROM decoupled_authorization
+               WHERE person_id = $1 AND kind = 'ciba' AND state = 'waiting' AND expires_at > $2) AS of_portal
+             WHERE place <= 5 ORDER BY created_at DESC, id DESC LIMIT 100"
         ))
         .bind(person)
         .bind(now)
         .all()
+        .await
+}
+
+/// One request that waits for a person.
+///
+/// # Errors
+/// What the store said.
+pub async fn find_waiting(
+    source: impl Source<'_>,
+    (id, person): (DecoupledId, PersonId),
+    now: Timestamp,
+) -> Result<Option<Decoupled>, Error> {
+    source
+        .query(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM decoupled_authorization
+             WHERE id = $1 AND person_id = $2 AND kind = 'ciba' AND state = 'waiting' AND expires_at > $3"
+        ))
+        .bind(id)
+        .bind(person)
+        .bind(now)
+        .optional()
         .await
 }
 

@@ -16,7 +16,7 @@ use crate::flow::interaction::{self, Begun};
 use crate::flow::outbox::{self, Notice, Posting, Way};
 use crate::flow::session::LiveSession;
 use crate::flow::sign_in::subject_of;
-use crate::flow::{Outcome, Services, audit, authorize, level, metadata, person, throttle};
+use crate::flow::{Fault, Outcome, Services, audit, authorize, level, metadata, person, throttle};
 use crate::identity::{Admission, PersonStatus, PersonalNumber, PhoneNumber, Rule};
 use crate::protocol::ciba::{self as rules, CibaRequest, Hint};
 use crate::protocol::decoupled::INTERVAL_SECONDS;
@@ -39,6 +39,15 @@ pub async fn ask(services: &Services, known: &KnownClient, parameters: &Paramete
     };
     if level::is_out_of_reach(&level::demand(services, &read.request, &known.client)) {
         return Ok(Err(Error::UNMET_AUTHENTICATION_REQUIREMENTS));
+    }
+    // Counted by the hint and not by whom it names: the answer tells nobody who is known (N1).
+    let hint: &[u8] = match &read.hint {
+        Hint::IdToken(hint) | Hint::Login(hint) => hint.as_bytes(),
+    };
+    let parts: [&[u8]; 3] = [b"request", known.client.client_id.as_bytes(), hint];
+    let hinted = services.sealer.keyed_digest("throttle", &parts).map_err(Fault::internal)?;
+    if throttle::attempt(services, &Rule::REQUEST_FOR, &hinted).await? != Admission::Go {
+        return Ok(Err(Error::TEMPORARILY_UNAVAILABLE));
     }
     match whom(services, known, &read.hint).await? {
         Ok(person) => keep(services, known, read, person).await.map(Ok),
@@ -191,14 +200,16 @@ async fn tell(
     Ok(())
 }
 
-/// What waits for the person, newest first.
+/// What waits for the person, newest first; of each portal the newest few.
 pub async fn waiting(services: &Services, live: &LiveSession) -> Outcome<Vec<Decoupled>> {
     let rows = store::decoupled::list_waiting(&services.db, live.session.person_id, services.clock.now()).await?;
     rows.iter().map(|row| open(services, row)).collect()
 }
 
 async fn find(services: &Services, live: &LiveSession, id: DecoupledId) -> Outcome<Option<Decoupled>> {
-    Ok(waiting(services, live).await?.into_iter().find(|asked| asked.id == id))
+    let now = services.clock.now();
+    let row = store::decoupled::find_waiting(&services.db, (id, live.session.person_id), now).await?;
+    row.map(|row| open(services, &row)).transpose()
 }
 
 /// Begins the flow that decides about one of the person's own requests. `None`: it is not there any more.
