@@ -91,6 +91,8 @@ async fn an_organization_from_its_application_to_its_end(store: Store) {
     assert_eq!(seen.status, 404, "another's organization was shown");
     let page = hoa.browser.open(&path).await;
     let page = hoa.browser.submit(&page, &path, &[("action", "agree")]).await;
+    let page = hoa.browser.submit(&page, "/account/stop", &[("answer", "no")]).await;
+    let page = hoa.browser.submit(&page, &path, &[("action", "agree")]).await;
     assert_eq!(done(&page), "organization-opened", "{} {:.1000}", page.url, page.body);
     was_told(site, &minh, "da mo tai khoan", "account opened").await;
 

@@ -72,6 +72,15 @@ async fn add(house: &House, citizen: &Citizen, code: &str) -> (Browser, Page) {
     (browser, page)
 }
 
+/// Agrees to an organization's account: the stop page comes first, once.
+async fn agree(browser: &mut Browser, page: &Page, path: &str) -> Page {
+    let stop = browser.submit(page, path, &[("action", "agree")]).await;
+    stop.has("You are about to agree to an organization&#39;s account");
+    let page = browser.submit(&stop, "/account/stop", &[("answer", "no")]).await;
+    page.is(200).at(path);
+    browser.submit(&page, path, &[("action", "agree")]).await
+}
+
 /// Signs Minh in to the portal, up to the page that asks for whom.
 async fn asked(house: &House, portal: &Portal, over: &[(&str, &str)]) -> (Browser, Page) {
     house.after(minutes(3));
@@ -159,7 +168,7 @@ async fn co_representatives_must_agree_and_a_no_is_a_no() {
     page.has("Waiting for others to agree");
     let (mut minh, _) = account(&house, &MINH).await;
     let page = minh.open(&path).await;
-    let page = minh.submit(&page, &path, &[("action", "agree")]).await;
+    let page = agree(&mut minh, &page, &path).await;
     page.at("?done=organization-opened").has("In use");
 }
 
@@ -569,7 +578,7 @@ async fn co_representatives_and_the_applicant_are_told() {
     assert_eq!((texts(&MINH, asked).await, texts(&HOA, asked).await), (1, 1));
     let (mut minh, _) = account(&house, &MINH).await;
     let (path, page) = first_page(&mut minh).await;
-    minh.submit(&page, &path, &[("action", "agree")]).await.has("In use");
+    agree(&mut minh, &page, &path).await.has("In use");
     assert_eq!((texts(&HOA, "account opened").await, texts(&MINH, "account opened").await), (1, 0));
     let opened = house.texts_to(HOA.phone).await;
     let opened = opened.iter().find(|text| text.contains("account opened")).unwrap();

@@ -103,6 +103,7 @@ stop-for-phone = You are about to change the phone number.
 stop-for-email = You are about to change the email address.
 stop-for-close = You are about to close the account.
 stop-for-organization = You are about to open an organization's account.
+stop-for-organization-agree = You are about to agree to an organization's account.
 stop-for-organization-close = You are about to close an organization's account.
 scam-stop-title = Hang up. This is a common scam.
 scam-stop-nothing = Nothing has been changed so far.

@@ -103,6 +103,7 @@ stop-for-phone = Bạn sắp đổi số điện thoại.
 stop-for-email = Bạn sắp đổi địa chỉ thư điện tử.
 stop-for-close = Bạn sắp đóng tài khoản.
 stop-for-organization = Bạn sắp mở tài khoản cho một tổ chức.
+stop-for-organization-agree = Bạn sắp đồng ý mở tài khoản cho một tổ chức.
 stop-for-organization-close = Bạn sắp đóng tài khoản của một tổ chức.
 scam-stop-title = Hãy tắt máy. Đây là cách kẻ gian hay dùng.
 scam-stop-nothing = Chưa có gì bị thay đổi.

@@ -97,6 +97,7 @@ pub(super) fn stop_page() -> Vec<(&'static str, StopPage)> {
         ("email", page("email", false)),
         ("close", page("close", false)),
         ("organization", page("organization", false)),
+        ("organization-agree", StopPage { about: Some("0192f0c1".to_owned()), ..page("organization_agree", false) }),
         ("organization-close", StopPage { about: Some("0192f0c1".to_owned()), ..page("organization_close", false) }),
         ("no-choice", page("phone", true)),
     ]

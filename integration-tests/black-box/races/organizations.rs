@@ -49,7 +49,12 @@ async fn fresh(db: &Db) {
 async fn words((what, number): (&str, usize), path: &str, said: &[(&Citizen, &'static str)]) {
     let mut forms = Vec::new();
     for (citizen, action) in said {
-        forms.push((&citizen.browser, citizen.browser.open("/account").await.csrf(), *action));
+        let csrf = citizen.browser.open("/account").await.csrf();
+        if *action == "agree" {
+            let answer = [("csrf", csrf.as_str()), ("for", "organization_agree"), ("answer", "no")];
+            citizen.browser.post("/account/stop", &answer).await;
+        }
+        forms.push((&citizen.browser, csrf, *action));
     }
     let racers: Vec<(Browser, &str, &str)> = (0..RACERS)
         .map(|place| &forms[place % forms.len()])
@@ -65,6 +70,8 @@ async fn words((what, number): (&str, usize), path: &str, said: &[(&Citizen, &'s
             (303, "/account/organizations?done=organization-waits" | "/account/organizations") => {
                 Outcome::Lost(page.header("location").to_owned())
             }
+            // The answer on the stop page is used up.
+            (303, to) if to.starts_with("/account/stop?for=organization_agree") => Outcome::Lost(to.to_owned()),
             (other, to) => Outcome::Unknown(format!("{other} {to} {:.300}", page.body)),
         }
     });

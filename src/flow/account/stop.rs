@@ -36,13 +36,15 @@ pub enum Purpose {
     Close,
     /// Opening an organization's account.
     Organization,
+    /// Agreeing to one that another representative applied for.
+    OrganizationAgree,
     /// Closing one.
     OrganizationClose,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Passkey,
         Self::Totp,
         Self::Password,
@@ -51,6 +53,7 @@ impl Purpose {
         Self::Email,
         Self::Close,
         Self::Organization,
+        Self::OrganizationAgree,
         Self::OrganizationClose,
     ];
 
@@ -65,6 +68,7 @@ impl Purpose {
             Self::Email => "email",
             Self::Close => "close",
             Self::Organization => "organization",
+            Self::OrganizationAgree => "organization_agree",
             Self::OrganizationClose => "organization_close",
         }
     }

@@ -67,6 +67,8 @@ pub enum Decided {
     Refused,
     /// Nothing to decide any more: decided before, or the person is no representative now.
     Gone,
+    /// Agreeing comes after the stop page (C11).
+    Stop,
     /// The register does not answer, and without it nobody is known to be a representative.
     RegisterDown,
 }
@@ -284,6 +286,15 @@ pub async fn decide(services: &Services, live: &LiveSession, id: OrganizationId,
         Err(CannotAct::Stale) => return Ok(Decided::RegisterDown),
         Ok(_) | Err(_) => return Ok(Decided::Gone),
     }
+    // Saying no is no risk; saying yes opens an account that acts for the organization (C11).
+    let confirmed = if agreed {
+        match stop::find(services, live, Purpose::OrganizationAgree).await? {
+            Some(confirmed) => Some(confirmed),
+            None => return Ok(Decided::Stop),
+        }
+    } else {
+        None
+    };
     let now = services.clock.now();
     let mut tx = services.db.begin().await?;
     if !session::stands(services, &mut tx, live).await? {
@@ -294,6 +305,11 @@ pub async fn decide(services: &Services, live: &LiveSession, id: OrganizationId,
     let still = standing.is_some_and(|found| may_act(&found.standing(), now, oldest) == Err(CannotAct::NotOpen));
     if !still || organization.account != OrganizationAccount::Pending {
         return Ok(Decided::Gone);
+    }
+    if let Some(confirmed) = confirmed
+        && !confirmed.spend(services, &mut tx).await?
+    {
+        return Ok(Decided::Stop);
     }
     if rows::decide(&mut tx, &decision(&organization, who, agreed, now)).await? != Inserted::New {
         return Ok(Decided::Gone);

@@ -219,6 +219,7 @@ pub async fn decide(Path(id): Path<String>, OwnForm { own, form }: OwnForm) -> A
         Decided::Opened => done("organization-opened"),
         Decided::Waits => done("organization-waits"),
         Decided::Refused => done("organization-refused"),
+        Decided::Stop => stop_page::first_about(Purpose::OrganizationAgree, id),
         Decided::Gone => Redirect::to(LIST).into_response(),
         Decided::RegisterDown => return organization_view(&own, id, true).await,
     })

@@ -18,10 +18,11 @@ fn page_of(purpose: Purpose, about: Option<OrganizationId>) -> String {
         Purpose::Email => "/account/email",
         Purpose::Close => "/account/close",
         Purpose::Organization => "/account/organizations/add",
-        Purpose::OrganizationClose => match about {
-            Some(id) => return format!("/account/organizations/{id}/close"),
-            None => "/account/organizations",
-        },
+        Purpose::OrganizationAgree | Purpose::OrganizationClose => {
+            let list = "/account/organizations";
+            let last = if purpose == Purpose::OrganizationClose { "/close" } else { "" };
+            return about.map_or_else(|| list.to_owned(), |id| format!("{list}/{id}{last}"));
+        }
     };
     page.to_owned()
 }
@@ -47,7 +48,7 @@ fn purpose(word: &str) -> Answer<Purpose> {
 
 fn question(own: &Own, purpose: Purpose, about: Option<OrganizationId>) -> Answer<view::StopPage> {
     let back = match purpose {
-        Purpose::Organization | Purpose::OrganizationClose => "/account/organizations",
+        Purpose::Organization | Purpose::OrganizationAgree | Purpose::OrganizationClose => "/account/organizations",
         _ => "/account/ways",
     };
     let mut frame = own.frame(Some(back))?;
