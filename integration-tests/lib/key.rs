@@ -34,6 +34,11 @@ impl Key {
         json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": self.kid, "use": "sig", "alg": "ES256" })
     }
 
+    /// The public key as an uncompressed point.
+    pub fn point(&self) -> &[u8] {
+        self.pair.public_key().as_ref()
+    }
+
     /// A header for this key.
     pub fn header(&self) -> Value {
         json!({ "alg": "ES256", "typ": "JWT", "kid": self.kid })

@@ -2,25 +2,29 @@
 //! same rows read and written by the same statements in as many transactions; no pages, no checks, no log lines, no
 //! guards in the answer. What the provider costs beyond it is the price of everything else.
 
-use crate::installation::{ES256, REDIRECT, RS256, SECRET};
+use crate::installation::{AGENCY, DEVICE, ES256, FAPI, KEY, REDIRECT, RS256, SECRET};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, ParsedPublicKey, RSA_PKCS1_SHA256,
+    RsaKeyPair,
+};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use dinhdanh::audit::{Entry, GrantEvent};
 use dinhdanh::base::{
-    AuditId, Clock, Digest, GrantId, Presented, RowId, SystemClock, SystemEntropy, Timestamp, dated_token,
-    random_token, sha256,
+    AuditId, Clock, DecoupledId, Digest, DisclosureId, GrantId, Presented, RowId, SystemClock, SystemEntropy,
+    Timestamp, dated_token, random_token, sha256,
 };
 use dinhdanh::config::Config;
 use dinhdanh::db::{Db, Tx};
 use dinhdanh::store;
+use dinhdanh::store::decoupled::{Decoupled, DecoupledKind, DecoupledState};
 use dinhdanh::store::grant::{CodeConsumption, Grant};
 use dinhdanh::store::refresh_token::{RefreshConsumption, RefreshToken};
 use serde::Deserialize;
@@ -35,6 +39,8 @@ struct Floor {
     db: Db,
     ecdsa: EcdsaKeyPair,
     rsa: RsaKeyPair,
+    /// Of the client that proves itself by a key.
+    key: ParsedPublicKey,
     clients: HashMap<&'static str, Digest>,
     /// Access tokens that were issued: what was verified once is looked up.
     tokens: RwLock<HashMap<Vec<u8>, GrantId>>,
@@ -49,6 +55,17 @@ struct TokenRequest {
     code: String,
     #[serde(default)]
     refresh_token: String,
+    #[serde(default)]
+    client_assertion: String,
+    #[serde(default)]
+    subject_token: String,
+    #[serde(default)]
+    device_code: String,
+}
+
+#[derive(Deserialize)]
+struct PushRequest {
+    client_assertion: String,
 }
 
 #[derive(Deserialize)]
@@ -66,7 +83,9 @@ pub async fn serve(settings: &Path, address: SocketAddr) {
         db,
         ecdsa: EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref()).unwrap(),
         rsa: RsaKeyPair::generate(KeySize::Rsa2048).unwrap(),
-        clients: [ES256, RS256].map(|id| (id, sha256(SECRET.as_bytes()))).into(),
+        key: ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, std::fs::read(settings.with_file_name(KEY)).unwrap())
+            .unwrap(),
+        clients: [ES256, RS256, AGENCY, DEVICE].map(|id| (id, sha256(SECRET.as_bytes()))).into(),
         tokens: RwLock::default(),
     };
     let router = Router::new()
@@ -77,6 +96,8 @@ pub async fn serve(settings: &Path, address: SocketAddr) {
         .route("/userinfo", get(userinfo))
         .route("/introspect", post(introspect))
         .route("/authorize", get(authorize))
+        .route("/par", post(push))
+        .route("/device_authorization", post(begin_device))
         .with_state(Arc::new(floor));
     let listener = tokio::net::TcpListener::bind(address).await.unwrap();
     axum::serve(listener, router).await.unwrap();
@@ -103,6 +124,15 @@ impl Floor {
         let (id, secret) = pair.split_once(':')?;
         let (id, digest) = self.clients.get_key_value(id)?;
         (sha256(secret.as_bytes()) == *digest).then_some(*id)
+    }
+
+    /// Whether the key of the client signed this.
+    fn verifies(&self, jws: &str) -> bool {
+        let Some((message, signature)) = jws.rsplit_once('.') else {
+            return false;
+        };
+        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
+        self.key.verify_sig(message.as_bytes(), &signature).is_ok()
     }
 
     fn sign(&self, client: &str, claims: &Value) -> String {
@@ -163,7 +193,100 @@ impl Floor {
     }
 }
 
+/// Takes a pushed request and forgets it.
+async fn push(State(floor): Shared, Form(request): Form<PushRequest>) -> Response {
+    if !floor.verifies(&request.client_assertion) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let handle = format!("urn:ietf:params:oauth:request_uri:{}", random_token(&SystemEntropy));
+    (StatusCode::CREATED, answer(&json!({ "request_uri": handle, "expires_in": 60 }))).into_response()
+}
+
+/// The signatures and verifications of a bound exchange, and nothing else.
+fn bound_exchange(floor: &Floor, headers: &HeaderMap, request: &TokenRequest) -> Response {
+    let proof = headers.get("dpop").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !floor.verifies(&request.client_assertion) || !floor.verifies(proof) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let issued = now().seconds();
+    let claims = json!({
+        "iss": "floor", "aud": FAPI, "sub": FAPI, "client_id": FAPI, "iat": issued, "exp": issued + 600,
+        "jti": random_token(&SystemEntropy), "scope": "openid levels",
+    });
+    let (access, id_token) = (floor.sign(ES256, &claims), floor.sign(ES256, &claims));
+    answer(&json!({ "access_token": access, "token_type": "DPoP", "expires_in": 600, "id_token": id_token }))
+}
+
+/// An agency's exchange: the subject token's grant is read, the trail and the person's record are written.
+async fn exchange(floor: &Floor, client: &str, request: &TokenRequest) -> Response {
+    let Some(grant) = live(floor, &request.subject_token).await else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let mut tx = floor.db.begin().await.unwrap();
+    let disclosure = store::disclosure::Disclosure {
+        id: DisclosureId::new(now(), &SystemEntropy),
+        person_id: grant.person_id,
+        client_id: client.to_owned(),
+        agreement_id: None,
+        grant_id: grant.id,
+        claims: vec!["agency_access".to_owned()],
+        at: now(),
+    };
+    store::disclosure::insert(&mut tx, &disclosure).await.unwrap();
+    let event = GrantEvent::TokenExchanged { subject_client: grant.client_id.clone(), scope: grant.scope.clone() };
+    floor.append(&mut tx, event, &grant).await;
+    tx.commit().await.unwrap();
+    let issued = now().seconds();
+    let access = floor.sign(
+        ES256,
+        &json!({
+            "iss": "floor", "aud": "https://archive.load.example", "sub": grant.subject, "client_id": client,
+            "iat": issued, "exp": issued + 600, "jti": random_token(&SystemEntropy), "scope": "applications:read",
+            "acr": grant.acr, "act": { "sub": client },
+        }),
+    );
+    answer(&json!({ "access_token": access, "token_type": "Bearer", "expires_in": 600 }))
+}
+
+async fn begin_device(State(floor): Shared) -> Response {
+    let code = random_token(&SystemEntropy);
+    let row = Decoupled {
+        id: DecoupledId::new(now(), &SystemEntropy),
+        kind: DecoupledKind::Device,
+        secret_digest: sha256(code.as_bytes()),
+        user_code_index: None,
+        client_id: DEVICE.to_owned(),
+        person_id: None,
+        request_sealed: Vec::new(),
+        state: DecoupledState::Waiting,
+        interval_seconds: 5,
+        polled_at: None,
+        created_at: now(),
+        expires_at: now().plus(Duration::from_secs(600)),
+        decided_at: None,
+    };
+    let mut tx = floor.db.begin().await.unwrap();
+    let _ = store::decoupled::insert(&mut tx, &row).await.unwrap();
+    tx.commit().await.unwrap();
+    answer(&json!({ "device_code": code }))
+}
+
+/// A device's question whether it was let in, which nobody answers here.
+async fn poll(floor: &Floor, request: &TokenRequest) -> Response {
+    let mut tx = floor.db.begin().await.unwrap();
+    let secret = sha256(request.device_code.as_bytes());
+    let Some(row) = store::decoupled::find_by_secret(&mut tx, DecoupledKind::Device, &secret).await.unwrap() else {
+        return StatusCode::UNAUTHORIZED.into_response();
+    };
+    store::decoupled::note_poll(&mut tx, row.id, row.interval_seconds + 5, now()).await.unwrap();
+    tx.commit().await.unwrap();
+    (StatusCode::BAD_REQUEST, answer(&json!({ "error": "slow_down" }))).into_response()
+}
+
 async fn token(State(floor): Shared, headers: HeaderMap, Form(request): Form<TokenRequest>) -> Response {
+    if !request.client_assertion.is_empty() {
+        return bound_exchange(&floor, &headers, &request);
+    }
     let Some(client) = floor.client(&headers) else {
         return StatusCode::UNAUTHORIZED.into_response();
     };
@@ -175,6 +298,12 @@ async fn token(State(floor): Shared, headers: HeaderMap, Form(request): Form<Tok
         });
         let token = floor.sign(client, &claims);
         return answer(&json!({ "access_token": token, "token_type": "Bearer", "expires_in": 600 }));
+    }
+    if !request.subject_token.is_empty() {
+        return exchange(&floor, client, &request).await;
+    }
+    if !request.device_code.is_empty() {
+        return poll(&floor, &request).await;
     }
     let mut tx = floor.db.begin().await.unwrap();
     let (grant, event) = if request.grant_type == "refresh_token" {
@@ -226,6 +355,10 @@ async fn introspect(State(floor): Shared, headers: HeaderMap, Form(request): For
 async fn authorize(State(floor): Shared, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
     let parameters: HashMap<_, _> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    if parameters.contains_key("request_uri") {
+        let to = format!("{REDIRECT}?code={}&iss=floor", random_token(&SystemEntropy));
+        return (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response();
+    }
     let cookie = headers.get(header::COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let cookie = Presented::of(cookie.trim_start_matches("__Host-session="));
     let found = store::session::find_live_by_digest(&floor.db, cookie, now()).await.unwrap();

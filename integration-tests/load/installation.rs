@@ -2,6 +2,7 @@
 //! the floor get the same rows, each in a database of its own.
 
 use crate::authenticator::Authenticator;
+use crate::key::Key;
 use crate::process::{Process, eventually};
 use crate::wire::Wire;
 use dinhdanh::app::{self, Surroundings};
@@ -25,11 +26,17 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// The two clients: id and algorithm of their tokens.
+/// The client whose tokens are ES256.
 pub const ES256: &str = "load-es256";
 /// The client whose tokens are RS256.
 pub const RS256: &str = "load-rs256";
-/// The secret of both.
+/// The client of the FAPI 2.0 security profile: pushed requests, keys for everything.
+pub const FAPI: &str = "load-fapi";
+/// The agency that acts with tokens of the first client.
+pub const AGENCY: &str = "load-agency";
+/// The client on devices.
+pub const DEVICE: &str = "load-device";
+/// The secret of all that have one.
 pub const SECRET: &str = "load-program-secret-of-both-clients-00000000";
 /// Where codes go.
 pub const REDIRECT: &str = "https://portal.load.example/cb";
@@ -37,6 +44,9 @@ pub const REDIRECT: &str = "https://portal.load.example/cb";
 pub const VERIFIER: &str = "load-program-verifier-0000000000000000000000000";
 /// The password of everybody.
 pub const PASSWORD: &str = "Trang giay xanh 2026 do tai";
+
+/// The file with the public key of the FAPI client, beside the settings: for the floor.
+pub const KEY: &str = "client-key";
 
 const CODES_EACH: usize = 12;
 
@@ -86,6 +96,8 @@ pub struct Installation {
     pub host: String,
     pub address: SocketAddr,
     pub people: Vec<Person>,
+    /// What the FAPI client signs with.
+    pub key: Key,
     /// Address of its database.
     pub database: String,
     /// From the start of the program to its first answer that it is ready.
@@ -144,10 +156,12 @@ impl Installation {
             free_port()
         );
         std::fs::write(&settings, text).unwrap();
-        let people = seed(&settings, people).await;
+        let key = Key::new();
+        std::fs::write(folder.join(KEY), key.point()).unwrap();
+        let people = seed(&settings, people, &key).await;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let (process, ready) = launch(role, (&folder, &settings), (address, &host)).await;
-        Self { store, role, host, address, people, database, ready, process: process.into(), folder, settings }
+        Self { store, role, host, address, people, key, database, ready, process: process.into(), folder, settings }
     }
 
     /// Ends the program and starts it again on the same data.
@@ -201,11 +215,9 @@ async fn services(settings: &Path) -> Arc<Services> {
     app::build(config, db, &kek, Surroundings::default()).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
-async fn seed(settings: &Path, count: usize) -> Vec<Person> {
+async fn seed(settings: &Path, count: usize, key: &Key) -> Vec<Person> {
     let services = services(settings).await;
-    for (id, algorithm) in [(ES256, "ES256"), (RS256, "RS256")] {
-        add_client(&services, id, algorithm).await;
-    }
+    add_clients(&services, key).await;
     let hash = services.passwords.hash(&Secret::new(PASSWORD), &SystemEntropy).await.unwrap();
     let mut people = Vec::with_capacity(count);
     for place in 0..count {
@@ -215,7 +227,36 @@ async fn seed(settings: &Path, count: usize) -> Vec<Person> {
     people
 }
 
-async fn add_client(services: &Services, id: &str, algorithm: &str) {
+async fn add_clients(services: &Services, key: &Key) {
+    const SCOPE: &str = "openid profile levels offline_access applications:read";
+    const RECORDS: &str = "https://records.load.example";
+    for (id, algorithm) in [(ES256, "ES256"), (RS256, "RS256")] {
+        let metadata = json!({
+            "redirect_uris": [REDIRECT], "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+            "scope": SCOPE, "id_token_signed_response_alg": algorithm, "audience": [RECORDS],
+        });
+        add_client(services, id, metadata).await;
+    }
+    let fapi = json!({
+        "redirect_uris": [REDIRECT], "grant_types": ["authorization_code"], "scope": "openid levels",
+        "profile": "fapi2_security", "token_endpoint_auth_method": "private_key_jwt", "jwks": { "keys": [key.jwk()] },
+        "dpop_bound_access_tokens": true,
+    });
+    add_client(services, FAPI, fapi).await;
+    let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+    let agency = json!({
+        "grant_types": ["client_credentials", exchange], "token_exchange_clients": [ES256], "scope": "applications:read",
+        "audience": [RECORDS, "https://archive.load.example"],
+    });
+    add_client(services, AGENCY, agency).await;
+    let device = json!({
+        "grant_types": ["urn:ietf:params:oauth:grant-type:device_code"], "scope": "openid levels",
+    });
+    add_client(services, DEVICE, device).await;
+}
+
+/// Registers a client; what the metadata does not name is as most clients have it.
+async fn add_client(services: &Services, id: &str, metadata: serde_json::Value) {
     let registering = Registering {
         db: &services.db,
         now: services.clock.now(),
@@ -224,12 +265,17 @@ async fn add_client(services: &Services, id: &str, algorithm: &str) {
         sealer: None,
         secret_lifetime: None,
     };
-    let metadata = json!({
-        "client_name": id, "redirect_uris": [REDIRECT], "token_endpoint_auth_method": "client_secret_basic",
-        "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
-        "scope": "openid profile levels offline_access applications:read", "id_token_signed_response_alg": algorithm,
+    let mut all = json!({
+        "client_name": id, "redirect_uris": [], "response_types": [], "id_token_signed_response_alg": "ES256",
+        "token_endpoint_auth_method": "client_secret_basic",
     });
-    let new = NewClient { client_id: Some(id.to_owned()), secret: Some(Secret::new(SECRET)), ..NewClient::default() };
+    all.as_object_mut().unwrap().extend(metadata.as_object().unwrap().clone());
+    if all["redirect_uris"] != json!([]) {
+        all.as_object_mut().unwrap().remove("response_types");
+    }
+    let metadata = all;
+    let secret = (metadata["token_endpoint_auth_method"] == "client_secret_basic").then(|| Secret::new(SECRET));
+    let new = NewClient { client_id: Some(id.to_owned()), secret, ..NewClient::default() };
     client_registration::add(&registering, &metadata.to_string(), new).await.unwrap().unwrap();
 }
 
@@ -336,7 +382,9 @@ async fn add_grants(tx: &mut Tx, session: &store::session::Session) -> Vec<Strin
     let mut sid = [0; 16];
     SystemEntropy.fill(&mut sid);
     let sid = uuid::Uuid::from_bytes(sid);
-    store::session_client::upsert(tx, session.id, ES256, sid, now).await.unwrap();
+    for client in [ES256, FAPI] {
+        store::session_client::upsert(tx, session.id, client, sid, now).await.unwrap();
+    }
     let subject = random_token(&SystemEntropy);
     let subject =
         store::subject::get_or_create(tx, "portal.load.example", session.person_id, &subject, now).await.unwrap();
@@ -350,7 +398,7 @@ async fn add_grants(tx: &mut Tx, session: &store::session::Session) -> Vec<Strin
             session_id: session.id,
             sid,
             subject: subject.clone(),
-            scope: "openid levels".to_owned(),
+            scope: "openid levels applications:read".to_owned(),
             claims_id_token: Vec::new(),
             claims_userinfo: Vec::new(),
             resource: Vec::new(),

@@ -15,6 +15,8 @@ mod authenticator;
 mod floor;
 mod growth;
 mod installation;
+#[path = "../lib/key.rs"]
+mod key;
 mod measure;
 mod process;
 mod scenario;

@@ -1,9 +1,12 @@
 //! What is measured: one connection's steps in each scenario.
 
-use crate::installation::{ES256, Installation, PASSWORD, REDIRECT, RS256, Role, SECRET, VERIFIER, challenge};
+use crate::installation::{
+    AGENCY, DEVICE, ES256, FAPI, Installation, PASSWORD, REDIRECT, RS256, Role, SECRET, VERIFIER, challenge,
+};
 use crate::wire::{Answer, Wire, form};
 use base64::Engine;
-use serde_json::Value;
+use dinhdanh::base::{Clock, SystemClock, SystemEntropy, random_token};
+use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A kind of load. The order is the order of the table.
@@ -25,6 +28,13 @@ pub enum Scenario {
     Introspection,
     /// Authorize with a live session, then redeem the code: two requests
     AuthorizeExchange,
+    /// A FAPI client: request pushed, authorize with a live session, code redeemed with a proof of possession: three
+    /// requests; the floor does their signatures and verifications alone
+    PushedBoundExchange,
+    /// An agency exchanges a portal's token
+    TokenExchange,
+    /// A device asks whether it was let in
+    DevicePolling,
     /// From the portal through the pages with a passkey and back, code redeemed: eight requests
     PasskeySignIn,
     /// The same with a password and a printed code: ten requests, one argon2id hash
@@ -43,6 +53,9 @@ impl Scenario {
             Self::Userinfo => "userinfo",
             Self::Introspection => "introspection",
             Self::AuthorizeExchange => "authorize + exchange",
+            Self::PushedBoundExchange => "PAR + authorize + exchange, DPoP",
+            Self::TokenExchange => "token exchange",
+            Self::DevicePolling => "device polling",
             Self::PasskeySignIn => "passkey sign-in, whole",
             Self::PasswordSignIn => "password + code sign-in, whole",
         }
@@ -56,7 +69,12 @@ impl Scenario {
             Self::Refresh | Self::AuthorizeExchange => Some(2.0),
             Self::Userinfo => Some(2.3),
             Self::Introspection => Some(3.3),
-            Self::ClientCredentialsRs256 | Self::PasskeySignIn | Self::PasswordSignIn => None,
+            Self::PushedBoundExchange => Some(4.0),
+            Self::ClientCredentialsRs256
+            | Self::TokenExchange
+            | Self::DevicePolling
+            | Self::PasskeySignIn
+            | Self::PasswordSignIn => None,
         }
     }
 
@@ -79,6 +97,8 @@ pub struct Worker<'a> {
     /// The token that is used or shown.
     token: String,
     person: usize,
+    /// The nonce that proofs carry (RFC 9449 8).
+    nonce: String,
 }
 
 type Step<T> = Result<T, String>;
@@ -113,10 +133,22 @@ impl<'a> Worker<'a> {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let person = NEXT.fetch_add(1, Ordering::Relaxed) % site.people.len();
         let wire = site.connect().await;
-        let mut worker = Self { scenario, site, wire, token: String::new(), person };
+        let mut worker = Self { scenario, site, wire, token: String::new(), person, nonce: String::new() };
         let wanted = match scenario {
+            Scenario::DevicePolling => {
+                let fields = form(&[("scope", "openid")]);
+                let answer = worker.wire.post("/device_authorization", &basic(DEVICE), &fields).await.map_err(said)?;
+                worker.token = text(&json(&expect(answer, 200, "device_authorization")?)?, "device_code")?;
+                return Ok(worker);
+            }
+            Scenario::PushedBoundExchange => {
+                // Brings the first nonce; the floor wants none.
+                let answer = worker.post_proved("no-code").await?;
+                worker.nonce = answer.header("dpop-nonce").unwrap_or_default().to_owned();
+                return Ok(worker);
+            }
             Scenario::Refresh => "refresh_token",
-            Scenario::Userinfo | Scenario::Introspection => "access_token",
+            Scenario::Userinfo | Scenario::Introspection | Scenario::TokenExchange => "access_token",
             _ => return Ok(worker),
         };
         let code = (0..site.people.len())
@@ -156,6 +188,23 @@ impl<'a> Worker<'a> {
                 let code = code_of(&answer)?;
                 self.redeem(&code).await.map(drop)
             }
+            Scenario::PushedBoundExchange => self.pushed_bound_exchange().await,
+            Scenario::TokenExchange => {
+                let fields = [
+                    ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+                    ("subject_token", self.token.as_str()),
+                    ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+                    ("resource", "https://archive.load.example"),
+                ];
+                self.ask_token(AGENCY, &form(&fields)).await.map(drop)
+            }
+            Scenario::DevicePolling => {
+                let grant = "urn:ietf:params:oauth:grant-type:device_code";
+                let fields = form(&[("grant_type", grant), ("device_code", &self.token)]);
+                let answer = self.wire.post("/token", &basic(DEVICE), &fields).await.map_err(said)?;
+                let waits = answer.body.contains("authorization_pending") || answer.body.contains("slow_down");
+                if waits { Ok(()) } else { Err(format!("{} {}", answer.status, answer.body)) }
+            }
             Scenario::PasskeySignIn => self.passkey_sign_in().await,
             Scenario::PasswordSignIn => self.password_sign_in().await,
         }
@@ -189,6 +238,56 @@ impl<'a> Worker<'a> {
             ("code_verifier", VERIFIER),
         ];
         self.ask_token(ES256, &form(&fields)).await
+    }
+
+    /// The client's word that it is itself (RFC 7523 2.2).
+    fn assertion(&self) -> String {
+        let now = SystemClock.now().seconds();
+        let claims = json!({
+            "iss": FAPI, "sub": FAPI, "aud": format!("http://{}", self.site.host), "iat": now, "exp": now + 60,
+            "jti": random_token(&SystemEntropy),
+        });
+        self.site.key.sign(&self.site.key.header(), &claims)
+    }
+
+    /// Redeems a code with a proof of possession.
+    async fn post_proved(&mut self, code: &str) -> Step<Answer> {
+        let mut claims = json!({
+            "jti": random_token(&SystemEntropy), "htm": "POST", "htu": format!("http://{}/token", self.site.host),
+            "iat": SystemClock.now().seconds(),
+        });
+        if !self.nonce.is_empty() {
+            claims["nonce"] = json!(self.nonce);
+        }
+        let proof = format!("DPoP: {}\r\n", self.site.key.proof(&claims));
+        let assertion = self.assertion();
+        let mut fields = proved(&assertion);
+        fields.extend([
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", REDIRECT),
+            ("code_verifier", VERIFIER),
+        ]);
+        self.wire.post("/token", &proof, &form(&fields)).await.map_err(said)
+    }
+
+    async fn pushed_bound_exchange(&mut self) -> Step<()> {
+        self.next_person();
+        let (assertion, challenge, thumbprint) = (self.assertion(), challenge(), self.site.key.thumbprint());
+        let mut fields = proved(&assertion);
+        fields.extend(request(FAPI, &challenge));
+        fields.push(("dpop_jkt", &thumbprint));
+        let answer = self.wire.post("/par", "", &form(&fields)).await.map_err(said)?;
+        let pushed = text(&json(&expect(answer, 201, "par")?)?, "request_uri")?;
+        let cookie = format!("Cookie: __Host-session={}\r\n", self.site.people[self.person].cookie);
+        let address = format!("/authorize?{}", form(&[("client_id", FAPI), ("request_uri", &pushed)]));
+        let answer = self.wire.get(&address, &cookie).await.map_err(said)?;
+        let code = code_of(&answer)?;
+        let answer = self.post_proved(&code).await?;
+        if let Some(nonce) = answer.header("dpop-nonce") {
+            self.nonce = nonce.to_owned();
+        }
+        expect(answer, 200, "token").map(drop)
     }
 
     /// From the portal's request to the first page of the flow; gives the flow, its cookie and the page.
@@ -257,18 +356,29 @@ struct Flow {
     csrf: String,
 }
 
+/// The members by which a client proves itself with a key.
+fn proved(assertion: &str) -> Vec<(&str, &str)> {
+    vec![
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ("client_assertion", assertion),
+    ]
+}
+
 fn authorize_path() -> String {
-    let pairs = [
-        ("client_id", ES256),
+    format!("/authorize?{}", form(&request(ES256, &challenge())))
+}
+
+fn request<'a>(client: &'a str, challenge: &'a str) -> [(&'a str, &'a str); 8] {
+    [
+        ("client_id", client),
         ("redirect_uri", REDIRECT),
         ("response_type", "code"),
         ("scope", "openid levels"),
         ("state", "state-of-the-load-program"),
         ("nonce", "nonce-of-the-load-program"),
-        ("code_challenge", &challenge()),
+        ("code_challenge", challenge),
         ("code_challenge_method", "S256"),
-    ];
-    format!("/authorize?{}", form(&pairs))
+    ]
 }
 
 fn csrf_of(page: &str) -> Step<String> {
