@@ -16,7 +16,7 @@ use std::sync::Arc;
 use tower::ServiceExt;
 
 /// How a request shows its certificate.
-enum Shown<'a> {
+pub enum Shown<'a> {
     Nothing,
     /// In the handshake.
     Here(&'a [u8]),
@@ -24,7 +24,7 @@ enum Shown<'a> {
     Told(&'static str, &'a [u8]),
 }
 
-async fn post(house: &House, path: &str, shown: Shown<'_>, fields: &[(&str, &str)]) -> (u16, Value) {
+pub async fn post(house: &House, path: &str, shown: Shown<'_>, fields: &[(&str, &str)]) -> (u16, Value) {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     let mut request = Request::post(path)
         .header(header::HOST, HOST)
@@ -46,24 +46,24 @@ async fn post(house: &House, path: &str, shown: Shown<'_>, fields: &[(&str, &str
     (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
 }
 
-struct Authority {
+pub struct Authority {
     params: CertificateParams,
     key: KeyPair,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, "Test authority");
         Self { params, key: KeyPair::generate().unwrap() }
     }
 
-    fn pem(&self) -> String {
+    pub fn pem(&self) -> String {
         self.params.self_signed(&self.key).unwrap().pem()
     }
 
-    fn issue(&self, name: &str) -> Vec<u8> {
+    pub fn issue(&self, name: &str) -> Vec<u8> {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let issuer = Issuer::from_params(&self.params, &self.key);
@@ -71,7 +71,7 @@ impl Authority {
     }
 }
 
-fn self_signed() -> Vec<u8> {
+pub fn self_signed() -> Vec<u8> {
     let params = CertificateParams::new(vec!["portal.example".to_owned()]).unwrap();
     params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec()
 }

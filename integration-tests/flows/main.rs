@@ -22,6 +22,7 @@ mod create;
 mod cross_origin;
 #[cfg(test)]
 mod device;
+mod discovery;
 #[cfg(test)]
 mod enumeration;
 #[cfg(test)]

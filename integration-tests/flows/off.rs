@@ -124,7 +124,7 @@ async fn e5_a_client_switched_off_is_off_at_every_door() {
                 db: &held.house.services.db,
                 now: dinhdanh::base::Clock::now(&*held.house.clock),
                 entropy: &*held.house.services.entropy,
-                allow_loopback_http: false,
+                policy: dinhdanh::flow::metadata::registration_policy(&held.house.services.config),
                 sealer: None,
                 secret_lifetime: None,
             };

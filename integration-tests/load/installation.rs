@@ -13,7 +13,7 @@ use dinhdanh::base::{
 use dinhdanh::config::Config;
 use dinhdanh::db::Tx;
 use dinhdanh::flow::client_registration::{self, NewClient, Registering};
-use dinhdanh::flow::{Services, create_account, person};
+use dinhdanh::flow::{Services, create_account, metadata, person};
 use dinhdanh::identity::{
     AuthenticationLevel, BirthDate, IdentityLevel, Method, PersonStatus, PersonalNumber, RegisterState,
 };
@@ -261,7 +261,7 @@ async fn add_client(services: &Services, id: &str, metadata: serde_json::Value) 
         db: &services.db,
         now: services.clock.now(),
         entropy: &SystemEntropy,
-        allow_loopback_http: true,
+        policy: metadata::registration_policy(&services.config),
         sealer: None,
         secret_lifetime: None,
     };

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::crypto::Sealer;
 use crate::db::Db;
 use crate::flow::client_registration::{self, NewClient, Registering, Shown};
-use crate::flow::{client_logo, clients};
+use crate::flow::{client_logo, clients, metadata};
 use crate::protocol::Error;
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
@@ -156,7 +156,7 @@ fn registering<'a>(config: &Config, db: &'a Db, sealer: Option<&'a Sealer>) -> R
         db,
         now: SystemClock.now(),
         entropy: &SystemEntropy,
-        allow_loopback_http: !config.provider.is_production(),
+        policy: metadata::registration_policy(config),
         sealer,
         secret_lifetime: None,
     }

@@ -20,8 +20,8 @@ pub struct Registering<'a> {
     pub now: Timestamp,
     /// Randomness.
     pub entropy: &'a dyn Entropy,
-    /// http redirect addresses on this machine are taken.
-    pub allow_loopback_http: bool,
+    /// What this installation lets clients have.
+    pub policy: RegistrationPolicy,
     /// Seals the secrets that must be kept; without it no client of `client_secret_jwt` can be registered.
     pub sealer: Option<&'a Sealer>,
     /// How long a secret lasts; `None`: it has no end.
@@ -155,8 +155,7 @@ pub fn made_up_id(entropy: &dyn Entropy) -> String {
 
 /// Registers a client, or refuses its metadata with the text that says what to mend.
 pub async fn add(registering: &Registering<'_>, json: &str, new: NewClient) -> Outcome<Result<Added, Error>> {
-    let policy = RegistrationPolicy { allow_loopback_http: registering.allow_loopback_http };
-    let metadata = match ClientMetadata::parse(json).and_then(|metadata| metadata.validate(policy)) {
+    let metadata = match ClientMetadata::parse(json).and_then(|metadata| metadata.validate(registering.policy)) {
         Ok(metadata) => metadata,
         Err(error) => return Ok(Err(error)),
     };

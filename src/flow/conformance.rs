@@ -1,10 +1,10 @@
 //! What `conformance` adds for the suites of the OpenID Foundation: one made-up person and clients from a file.
 
 use super::client_registration::{self, NewClient, Registering};
-use super::{Fault, Outcome, Services, demo, person};
+use super::{Fault, Outcome, Services, demo, metadata, person};
 use crate::base::{ContactId, Secret};
 use crate::identity::{EmailAddress, PersonalNumber};
-use crate::protocol::ScopeSet;
+use crate::protocol::{RegistrationPolicy, ScopeSet};
 use crate::store;
 use crate::store::contact::{Contact, ContactKind};
 use serde_json::{Map, Value};
@@ -53,7 +53,7 @@ pub async fn add_client(services: &Services, mut members: Map<String, Value>) ->
         db: &services.db,
         now: services.clock.now(),
         entropy: &*services.entropy,
-        allow_loopback_http: true,
+        policy: RegistrationPolicy { allow_loopback_http: true, ..metadata::registration_policy(&services.config) },
         sealer: Some(&services.sealer),
         secret_lifetime: None,
     };

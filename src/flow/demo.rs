@@ -4,16 +4,18 @@
 use super::caller::Caller;
 use super::client_registration::{self, NewClient, Registering};
 use super::interaction::{self, Target};
-use super::{Fault, Outcome, Services, authorize, create_account, organizations, person, session, sign_in, token};
+use super::{
+    Fault, Outcome, Services, authorize, create_account, metadata, organizations, person, session, sign_in, token,
+};
 use crate::base::{CredentialId, GrantId, PersonId, Secret, Timestamp, sha256};
 use crate::cache::Space;
 use crate::crypto::{Expect, Totp};
 use crate::identity::{
     BirthDate, FullName, Gender, IdentityLevel, PersonStatus, PersonalNumber, PhoneNumber, RegisterState,
 };
-use crate::protocol::Parameters;
 use crate::protocol::authorize as rules;
 use crate::protocol::jwt_claims::TokenKind;
+use crate::protocol::{Parameters, RegistrationPolicy};
 use crate::store;
 use crate::store::Inserted;
 use base64::Engine;
@@ -68,8 +70,10 @@ pub fn totp_text_of(key: &str) -> Outcome<Secret> {
 
 /// A secret of a test client: the same at every start, different in every installation.
 pub fn client_secret_of(services: &Services, client_id: &str) -> Outcome<Secret> {
-    let digest = services.sealer.keyed_digest("demo_client", &[client_id.as_bytes()]).map_err(Fault::internal)?;
-    Ok(Secret::new(URL_SAFE_NO_PAD.encode(digest.as_bytes())))
+    // Two digests long, so that every MAC of client assertions can be keyed with it (RFC 7518 3.2).
+    let half = |number: u8| services.sealer.keyed_digest("demo_client", &[client_id.as_bytes(), &[number]]);
+    let (first, second) = (half(1).map_err(Fault::internal)?, half(2).map_err(Fault::internal)?);
+    Ok(Secret::new(URL_SAFE_NO_PAD.encode([*first.as_bytes(), *second.as_bytes()].concat())))
 }
 
 /// The private key of a test client that signs its requests, as a JWK (Ed25519).
@@ -165,7 +169,7 @@ pub async fn add_client(services: &Services, client_id: &str, metadata: &Value) 
         db: &services.db,
         now: services.clock.now(),
         entropy: &*services.entropy,
-        allow_loopback_http: true,
+        policy: RegistrationPolicy { allow_loopback_http: true, ..metadata::registration_policy(&services.config) },
         sealer: Some(&services.sealer),
         secret_lifetime: None,
     };

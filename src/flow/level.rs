@@ -25,18 +25,16 @@ pub fn demand(services: &Services, request: &AuthorizeRequest, client: &Client) 
 }
 
 /// The highest that anybody could reach here: biometric authorities (levels 3 and 4) are not connected.
-const fn reachable_by_anybody() -> Achieved {
-    Achieved {
-        identity_level: IdentityLevel::Two,
-        authentication_level: AuthenticationLevel::Two,
-        settled: true,
-        synced: false,
-    }
-}
+pub const REACHABLE_BY_ANYBODY: Achieved = Achieved {
+    identity_level: IdentityLevel::Two,
+    authentication_level: AuthenticationLevel::Two,
+    settled: true,
+    synced: false,
+};
 
 /// Whether nobody at all could meet the demand, so that no page need be shown.
 pub fn is_out_of_reach(demand: &Demand) -> bool {
-    assurance::decide(demand, None, reachable_by_anybody()) == LevelDecision::CannotBeMet
+    assurance::decide(demand, None, REACHABLE_BY_ANYBODY) == LevelDecision::CannotBeMet
 }
 
 /// The verdict for a signed-in person. Credentials are read only when the session does not do already.

@@ -2,9 +2,10 @@
 
 use super::Services;
 use super::keys::Ring;
+use super::level::REACHABLE_BY_ANYBODY;
 use crate::base::{Timestamp, sha256};
-use crate::config::RegistrationMode;
-use crate::protocol::{Capabilities, Endpoints, SigningAlgorithm, discovery};
+use crate::config::{Config, RegistrationMode};
+use crate::protocol::{Capabilities, Endpoints, RegistrationPolicy, SigningAlgorithm, discovery};
 use serde_json::Value;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -65,12 +66,22 @@ fn document<Body: From<String>>(value: &Value) -> Document<Body> {
     Document { body: body.into(), etag: format!("\"{tag}\"") }
 }
 
+/// What clients may register here.
+pub fn registration_policy(config: &Config) -> RegistrationPolicy {
+    let algorithms = config.keys.algorithms.iter().filter_map(|name| SigningAlgorithm::parse(name.as_str()));
+    RegistrationPolicy {
+        allow_loopback_http: !config.provider.is_production(),
+        signing_algorithms: algorithms.collect(),
+    }
+}
+
 /// What is offered, truthfully.
 pub fn capabilities(services: &Services) -> Capabilities {
     let ring = services.keys.current();
     let now = services.clock.now();
     Capabilities {
         acr_values: services.acr.names().map(str::to_owned).collect(),
+        unreachable_acr_values: services.acr.beyond(&REACHABLE_BY_ANYBODY).map(str::to_owned).collect(),
         acr_aliases: services.acr.aliases().map(str::to_owned).collect(),
         signing_algorithms: ring
             .keys

@@ -3,14 +3,14 @@
 
 use super::client_registration::{self, Registering};
 use super::documents::{self, DocumentLimits};
-use super::metadata::capabilities;
+use super::metadata::{capabilities, registration_policy};
 use super::{Outcome, Services, audit, client_logo, clients, software_statement, throttle};
 use crate::audit::{AdministrationEvent, Word};
 use crate::base::{Digest, Secret, Timestamp, random_token};
 use crate::config::RegistrationMode;
 use crate::identity::{Admission, Rule};
 use crate::protocol::client::{GrantType, Registrant, Submitted};
-use crate::protocol::{ClientMetadata, Endpoints, Error, ErrorCode, RegistrationPolicy, ScopeSet, bearer};
+use crate::protocol::{ClientMetadata, Endpoints, Error, ErrorCode, ScopeSet, bearer};
 use crate::store;
 use crate::store::client::{ClientOrigin, ClientStatus};
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ fn registrant(services: &Services) -> Registrant {
     Registrant {
         scopes: ScopeSet::parse(&settings.scopes.join(" ")).unwrap_or_default(),
         without_pkce: !settings.require_pkce,
-        policy: RegistrationPolicy { allow_loopback_http: !services.config.provider.is_production() },
+        policy: registration_policy(&services.config),
     }
 }
 
@@ -163,7 +163,7 @@ fn registering(services: &Services) -> Registering<'_> {
         db: &services.db,
         now: services.clock.now(),
         entropy: &*services.entropy,
-        allow_loopback_http: !services.config.provider.is_production(),
+        policy: registration_policy(&services.config),
         sealer: Some(&services.sealer),
         secret_lifetime: (settings.secret_days.0 > 0).then(|| settings.secret_days.duration()),
     }

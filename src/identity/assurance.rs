@@ -223,7 +223,12 @@ impl AcrTable {
         Ok(Self(definitions))
     }
 
-    /// The announced values, for discovery.
+    /// The values that somebody who achieved this does not reach.
+    pub fn beyond(&self, achieved: &Achieved) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(|d| !d.requirement.satisfied(achieved)).map(|d| d.name.as_str())
+    }
+
+    /// Every value, by its name.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|d| d.name.as_str())
     }

@@ -44,6 +44,30 @@ impl SigningAlgorithm {
     }
 }
 
+/// Some of [`SigningAlgorithm::ALL`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SigningAlgorithms(u8);
+
+impl SigningAlgorithms {
+    /// All of them.
+    pub const ALL: Self = Self(u8::MAX);
+
+    /// Whether it is one of them.
+    pub const fn contains(self, algorithm: SigningAlgorithm) -> bool {
+        self.0 & Self::bit(algorithm) != 0
+    }
+
+    const fn bit(algorithm: SigningAlgorithm) -> u8 {
+        1 << algorithm as u8
+    }
+}
+
+impl FromIterator<SigningAlgorithm> for SigningAlgorithms {
+    fn from_iter<I: IntoIterator<Item = SigningAlgorithm>>(algorithms: I) -> Self {
+        Self(algorithms.into_iter().fold(0, |bits, algorithm| bits | Self::bit(algorithm)))
+    }
+}
+
 impl fmt::Display for SigningAlgorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -65,8 +65,10 @@ impl Endpoints {
 /// What this installation can do, from configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities {
-    /// Every acr value that can be reached, the weakest first.
+    /// Every acr value that may be asked for, the weakest first.
     pub acr_values: Vec<String>,
+    /// Those of them that nobody can reach here: asked for as essential, they are an error.
+    pub unreachable_acr_values: Vec<String>,
     /// Other spellings of acr values accepted in requests.
     pub acr_aliases: Vec<String>,
     /// Algorithms there are keys for.
@@ -128,6 +130,8 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
     .into_iter()
     .chain(ClaimName::ALL.iter().map(|claim| claim.as_str()))
     .collect();
+    let within_reach = |acr: &&String| !capabilities.unreachable_acr_values.contains(acr);
+    let acr_values: Vec<&String> = capabilities.acr_values.iter().filter(within_reach).collect();
     let mut document = json!({
         "issuer": endpoints.issuer(),
         "authorization_endpoint": endpoints.url(path::AUTHORIZE),
@@ -154,7 +158,7 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "request_object_signing_alg_values_supported": signatures,
         "require_signed_request_object": false,
         "dpop_signing_alg_values_supported": SigningAlgorithm::FAPI.map(SigningAlgorithm::as_str),
-        "acr_values_supported": capabilities.acr_values,
+        "acr_values_supported": acr_values,
         "prompt_values_supported": Prompt::ALL.map(Prompt::as_str),
         "display_values_supported": ["page"],
         "ui_locales_supported": capabilities.ui_locales,
@@ -171,7 +175,7 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "backchannel_logout_session_supported": true,
     });
     let Some(members) = document.as_object_mut() else { return document };
-    members.extend(other_devices(endpoints, &assertion_algorithms));
+    members.extend(other_devices(endpoints, &signatures));
     if capabilities.representation {
         // RFC 9396 10.
         members.insert("authorization_details_types_supported".to_owned(), json!([representation::TYPE]));
@@ -215,12 +219,12 @@ pub fn is_aliased(path: &str) -> bool {
 }
 
 /// What is asked for on another device than the person's (RFC 8628 4, CIBA 4).
-fn other_devices(endpoints: &Endpoints, algorithms: &[&str]) -> Vec<(String, Value)> {
+fn other_devices(endpoints: &Endpoints, signatures: &[&str]) -> Vec<(String, Value)> {
     [
         ("device_authorization_endpoint", json!(endpoints.url(path::DEVICE_AUTHORIZATION))),
         ("backchannel_authentication_endpoint", json!(endpoints.url(path::BACKCHANNEL_AUTHENTICATION))),
         ("backchannel_token_delivery_modes_supported", json!(["poll", "ping"])),
-        ("backchannel_authentication_request_signing_alg_values_supported", json!(algorithms)),
+        ("backchannel_authentication_request_signing_alg_values_supported", json!(signatures)),
         ("backchannel_user_code_parameter_supported", json!(false)),
     ]
     .map(|(name, value)| (name.to_owned(), value))
@@ -234,6 +238,7 @@ pub(crate) mod tests {
     pub(crate) fn capabilities() -> Capabilities {
         Capabilities {
             acr_values: vec!["urn:dinhdanh:acr:1".into(), "urn:dinhdanh:acr:2".into()],
+            unreachable_acr_values: Vec::new(),
             acr_aliases: vec!["LoA1".into(), "LoA2".into()],
             signing_algorithms: SigningAlgorithm::ALL.to_vec(),
             ui_locales: vec!["vi".into(), "en".into()],

@@ -39,7 +39,7 @@ pub mod token_exchange;
 mod uri;
 pub mod verified_claims;
 
-pub use algorithm::{AssertionAlgorithm, MacAlgorithm, SigningAlgorithm};
+pub use algorithm::{AssertionAlgorithm, MacAlgorithm, SigningAlgorithm, SigningAlgorithms};
 pub use client::{Client, ClientMetadata, RegistrationPolicy};
 pub use confirmation::{CertificateThumbprint, Confirmation, Thumbprint};
 pub use discovery::{Capabilities, Endpoints};

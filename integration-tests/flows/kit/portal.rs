@@ -6,7 +6,7 @@ use axum::http::Method;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dinhdanh::base::sha256;
-use dinhdanh::flow::demo;
+use dinhdanh::flow::{Outcome, demo};
 use serde_json::{Value, json};
 
 pub const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters-for-tests";
@@ -35,6 +35,11 @@ impl Portal {
 
     /// A portal whose metadata differ in some members.
     pub async fn with(house: &House, id: &str, over: Value) -> Self {
+        Self::registered(house, id, over).await.unwrap()
+    }
+
+    /// The same where the provider may refuse the metadata.
+    pub async fn registered(house: &House, id: &str, over: Value) -> Outcome<Self> {
         let redirect = format!("https://{id}.example/callback");
         let mut metadata = json!({
             "client_name": format!("Portal {id}"),
@@ -48,10 +53,10 @@ impl Portal {
         for (name, value) in over.as_object().unwrap() {
             metadata[name] = value.clone();
         }
-        demo::add_client(&house.services, id, &metadata).await.unwrap();
+        demo::add_client(&house.services, id, &metadata).await?;
         house.services.clients.forget(id).await;
         let secret = demo::client_secret_of(&house.services, id).unwrap().expose().to_owned();
-        Self { id: id.to_owned(), secret, redirect, scope: "openid" }
+        Ok(Self { id: id.to_owned(), secret, redirect, scope: "openid" })
     }
 
     /// The same portal, asking for more.

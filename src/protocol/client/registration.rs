@@ -3,7 +3,7 @@
 use super::{ApplicationType, AuthenticationMethod, ClientMetadata, DeliveryMode, GrantType, Profile, Sharing};
 use crate::protocol::scope::{self, ScopeSet};
 use crate::protocol::strict_json::{self, Limits};
-use crate::protocol::{AssertionAlgorithm, Error, ErrorCode, SigningAlgorithm, uri};
+use crate::protocol::{AssertionAlgorithm, Error, ErrorCode, SigningAlgorithm, SigningAlgorithms, uri};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -14,6 +14,8 @@ use url::Url;
 pub struct RegistrationPolicy {
     /// Web clients may use `http` on 127.0.0.1 and [::1]: demo and tests only.
     pub allow_loopback_http: bool,
+    /// What tokens and answers can be signed with here.
+    pub signing_algorithms: SigningAlgorithms,
 }
 
 /// Every member and what it takes: for hints, and so that an unknown one is found.
@@ -123,6 +125,7 @@ const RULES: &[Rule] = &[
     certificates,
     levels,
     acr_values,
+    signable,
     scopes,
     web_addresses,
     audience,
@@ -532,6 +535,22 @@ fn acr_values(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Er
         return Err(invalid("default_acr_values_malformed", "default_acr_values takes at most 16 acr values."));
     }
     Ok(())
+}
+
+/// What is to be signed for the client is signed with keys that there are.
+fn signable(metadata: &ClientMetadata, policy: RegistrationPolicy) -> Result<(), Error> {
+    let wanted = [
+        Some(metadata.id_token_signed_response_alg),
+        metadata.userinfo_signed_response_alg,
+        metadata.access_token_signed_response_alg,
+        metadata.doors.authorization_signed_response_alg,
+        metadata.doors.introspection_signed_response_alg,
+    ];
+    if wanted.into_iter().flatten().all(|algorithm| policy.signing_algorithms.contains(algorithm)) {
+        return Ok(());
+    }
+    let description = "An algorithm of a signed answer is none of those in id_token_signing_alg_values_supported.";
+    Err(invalid("no_key_of_algorithm", description))
 }
 
 fn scopes(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {

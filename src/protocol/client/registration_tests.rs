@@ -3,8 +3,10 @@ use crate::protocol::client::Doors;
 use crate::protocol::error::tests::is_lawful;
 use serde_json::json;
 
-const STRICT: RegistrationPolicy = RegistrationPolicy { allow_loopback_http: false };
-const LOOPBACK: RegistrationPolicy = RegistrationPolicy { allow_loopback_http: true };
+const STRICT: RegistrationPolicy =
+    RegistrationPolicy { allow_loopback_http: false, signing_algorithms: SigningAlgorithms::ALL };
+const LOOPBACK: RegistrationPolicy =
+    RegistrationPolicy { allow_loopback_http: true, signing_algorithms: SigningAlgorithms::ALL };
 
 /// The least a portal registers, changed by merging `change` into it.
 fn metadata(change: Value) -> Value {
