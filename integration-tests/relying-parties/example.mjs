@@ -74,7 +74,7 @@ export class Example {
 
   /** What the examples read from their environment. */
   get env() {
-    const { client_id: CLIENT_ID, client_secret: CLIENT_SECRET } = this.client;
+    const { client_id: CLIENT_ID, client_secret: CLIENT_SECRET } = this.client ?? {};
     return { ISSUER: this.issuer, PORTAL: this.url, PORT: String(this.port), CLIENT_ID, CLIENT_SECRET: CLIENT_SECRET ?? '' };
   }
 
