@@ -61,6 +61,12 @@ export class Demo {
     this.#child = child;
     this.#removeData = removeData;
     this.data = data;
+    /** The environment in which other commands of the program work with this one's data. */
+    this.settings = {
+      DINHDANH_PROVIDER__ENVIRONMENT: "demo",
+      DINHDANH_DATABASE__URL: `sqlite://${data}/dinhdanh.db`,
+      DINHDANH_KEYS__FOLDER: `${data}/keys`,
+    };
     this.#exit = new Promise((resolve) => {
       child.once("error", (error) => resolve(`could not be started: ${error.message}`));
       child.once("exit", (code, signal) => resolve(signal ? `was ended by ${signal}` : `ended with status ${code}`));

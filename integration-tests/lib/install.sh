@@ -62,6 +62,9 @@ install_needs() {
         has javac || packages+=(default-jdk-headless)
         has mvn || packages+=(maven)
     fi
+    if wants "$1" openssl; then
+        has openssl || packages+=(openssl)
+    fi
     if wants "$1" apache; then
         # The server alone: Debian's package apache2 would start a system service on port 80.
         [[ -x /usr/sbin/apache2 ]] || packages+=(apache2-bin)

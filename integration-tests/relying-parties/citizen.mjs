@@ -1,7 +1,8 @@
 // A citizen without JavaScript: a cookie jar and a reader of forms that walks the provider's pages over plain HTTP.
 // It knows pages by their form actions and field names, never by their words.
 
-import { request } from 'node:http';
+import { request as http } from 'node:http';
+import { request as https } from 'node:https';
 import { parse } from 'node-html-parser';
 import { codeWatch, patientCode, totp } from './demo-info.mjs';
 
@@ -22,6 +23,13 @@ export class Citizen {
     this.cookies = new Map();
     /** Paths of the pages seen, the flow's handle cut out: `/signin/*` then `/code`. */
     this.seen = [];
+  }
+
+  /** The same person in the same browser, who answers otherwise. */
+  but(plan) {
+    const other = new Citizen(this.demo, this.person, { ...this.plan, ...plan });
+    other.cookies = this.cookies;
+    return other;
   }
 
   /** One request, no redirect followed. */
@@ -115,6 +123,11 @@ export class Citizen {
       return press(form, { action: plan.session });
     }
     if ((form = page.form(/\/consent$/, 'action'))) return press(form, { action: plan.consent });
+    // The code of another device, which the address filled in.
+    if ((form = page.form(/^\/device$/, 'user_code'))) return press(form);
+    // "Does somebody tell you to do this?"
+    if ((form = page.form(/\/asked$/, 'answer'))) return press(form, { answer: plan.consent === 'accept' ? 'no' : 'refuse' });
+    if ((form = page.form(/\/decide$/, 'action'))) return press(form, { action: plan.consent === 'accept' ? 'allow' : 'deny' });
     if ((form = page.button('skip'))) return press(form, { action: 'skip', error: '' });
     const onStepUp = /\/step-up$/.test(page.url.pathname);
     if (onStepUp && plan.stepUp === 'password' && (form = page.button('password'))) {
@@ -142,7 +155,8 @@ export class Citizen {
 
   /** Looks at the inbox before a code may be sent. */
   async expectCode() {
-    this.watch = await codeWatch(this.demo, this.person.phone);
+    const { code } = this.person;
+    this.watch = code ? { next: async () => code } : await codeWatch(this.demo, this.person.phone);
   }
 }
 
@@ -155,6 +169,7 @@ function ended(attribute) {
 /** One request over a plain socket: `fetch` would say that a script asks, not a person who follows a link. */
 function exchange(url, options, body) {
   return new Promise((resolve, reject) => {
+    const request = url.protocol === 'https:' ? https : http;
     const sent = request(url, options, (answer) => {
       const parts = [];
       answer.on('data', (part) => parts.push(part));

@@ -3,11 +3,12 @@
 
 import { execFile, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { startConformance } from '../lib/conformance.mjs';
 import { startDemo } from '../lib/demo.mjs';
+import { freePort } from '../lib/ports.mjs';
 import { personOf } from './demo-info.mjs';
 import { Citizen } from './citizen.mjs';
 
@@ -30,18 +31,31 @@ export class Example {
    * @param {object} [more] members of the metadata that only a running example knows, such as its key
    */
   static async start(folder, id, more = {}) {
-    const example = new Example();
-    example.demo = await startDemo();
+    const example = await Example.at(await startDemo());
     try {
-      example.issuer = example.demo.info.issuer;
-      example.port = await freePort();
-      example.url = `http://localhost:${example.port}`;
       const metadata = JSON.parse(example.here(await readFile(new URL('client.json', folder), 'utf8')));
       example.client = await example.register(id, { ...metadata, ...more });
     } catch (error) {
       await example.stop();
       throw error;
     }
+    return example;
+  }
+
+  /**
+   * Starts a provider with every door open: TLS, a listener that asks for client certificates (CERTIFICATES names the
+   * folder, see `run`), and registration over the wire. Its only person is Hoa.
+   */
+  static async doors() {
+    return Example.at(await startConformance({ certificates: process.env.CERTIFICATES }));
+  }
+
+  static async at(provider) {
+    const example = new Example();
+    example.demo = provider;
+    example.issuer = provider.info.issuer;
+    example.port = await freePort();
+    example.url = `http://localhost:${example.port}`;
     return example;
   }
 
@@ -52,12 +66,7 @@ export class Example {
 
   /** `dinhdanh client add`, as an operator does it. */
   async register(id, metadata) {
-    const env = {
-      ...process.env,
-      DINHDANH_PROVIDER__ENVIRONMENT: 'demo',
-      DINHDANH_DATABASE__URL: `sqlite://${this.demo.data}/dinhdanh.db`,
-      DINHDANH_KEYS__FOLDER: `${this.demo.data}/keys`,
-    };
+    const env = { ...process.env, ...this.demo.settings };
     const adding = promisify(execFile)(process.env.DINHDANH_BIN, ['client', 'add', '-', '--id', id], { env });
     adding.child.stdin.end(JSON.stringify(metadata));
     return JSON.parse((await adding).stdout);
@@ -65,7 +74,7 @@ export class Example {
 
   /** What the examples read from their environment. */
   get env() {
-    const { client_id: CLIENT_ID, client_secret: CLIENT_SECRET } = this.client;
+    const { client_id: CLIENT_ID, client_secret: CLIENT_SECRET } = this.client ?? {};
     return { ISSUER: this.issuer, PORTAL: this.url, PORT: String(this.port), CLIENT_ID, CLIENT_SECRET: CLIENT_SECRET ?? '' };
   }
 
@@ -76,7 +85,7 @@ export class Example {
     await program.answers(this.url);
   }
 
-  /** A person of the demo who answers the provider's pages. */
+  /** A person of the provider who answers its pages. */
   citizen(name = 'Nguyen Thi Hoa', plan) {
     return new Citizen(this.demo, personOf(this.demo.info, name), plan);
   }
@@ -106,6 +115,12 @@ export class Example {
   async endAtProvider(citizen) {
     const left = await citizen.walk(new URL('/logout', this.issuer));
     if (left.kind !== 'page') throw new Error(`signing out led to ${JSON.stringify(left)}`);
+  }
+
+  /** What the person's press on the account page does with a request of CIBA: `allow` or `deny`. */
+  async answerCiba(auth_req_id, action) {
+    const answer = await fetch(`${this.issuer}/test/ciba`, { method: 'POST', body: new URLSearchParams({ auth_req_id, action }) });
+    if (!answer.ok) throw new Error(`the provider took no answer: ${answer.status} ${await answer.text()}`);
   }
 
   /** Waits until a condition holds; what comes by way of the outbox needs a moment. */
@@ -158,21 +173,5 @@ class Program {
     if (late === 'late') this.child.kill('SIGKILL');
     await this.ended;
     process.removeListener('exit', this.killer);
-  }
-}
-
-/**
- * A free port below those that the system gives out by itself: nobody else takes it before the example listens. Tried on
- * all addresses, as examples listen on all.
- */
-async function freePort() {
-  for (;;) {
-    const server = createServer();
-    const listening = new Promise((answer) => server.once('error', () => answer(false)).once('listening', () => answer(true)));
-    server.listen(15_000 + Math.floor(Math.random() * 15_000));
-    if (!(await listening)) continue;
-    const { port } = server.address();
-    await new Promise((closed) => server.close(closed));
-    return port;
   }
 }

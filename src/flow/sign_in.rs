@@ -168,18 +168,22 @@ pub async fn send_code(
         Some(id) => active_phone(services, id).await?,
         None => None,
     };
-    let code = match services.config.sign_in.fixed_code.as_deref() {
-        Some(fixed) if services.config.provider.is_made_up() => Secret::from(fixed),
-        _ => crypto::sent_code(&*services.entropy),
-    };
+    let fixed = services.config.sign_in.fixed_code.as_deref().filter(|_| services.config.provider.is_made_up());
+    let code = fixed.map_or_else(|| crypto::sent_code(&*services.entropy), Secret::from);
     let mut tx = services.db.begin().await?;
-    match throttle::attempt_in(services, &mut tx, &Rule::SEND, &identifier.subject).await? {
+    // A code that everybody knows troubles no phone, and each module of a suite signs in anew: nothing to slow down.
+    let sending = match fixed {
+        Some(_) => Admission::Go,
+        None => throttle::attempt_in(services, &mut tx, &Rule::SEND, &identifier.subject).await?,
+    };
+    match sending {
         Admission::Go => {}
         Admission::PausedUntil(until) => return Ok(Sent::NotBefore(until)),
         Admission::Disabled => return Ok(Sent::NotBefore(now.plus(std::time::Duration::from_secs(86_400)))),
     }
     let account = subject_of(services, identifier.person.unwrap_or(PersonId(uuid::Uuid::nil())))?;
     let silent = match identifier.person {
+        Some(_) if fixed.is_some() => Admission::Go,
         Some(_) => throttle::attempt_in(services, &mut tx, &Rule::SEND, &account).await?,
         None => throttle::look_in(services, &mut tx, &Rule::SEND, &account).await?,
     };

@@ -1,46 +1,27 @@
 // A site behind Apache, walked through by a citizen, and its API called by a program.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { chownSync, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { Example } from '../example.mjs';
+import { Apache } from './apache.mjs';
 
 const here = new URL('./', import.meta.url);
-const APACHE = process.env.APACHE ?? '/usr/sbin/apache2';
-const MODULES = process.env.APACHE_MODULES ?? '/usr/lib/apache2/modules';
-
-/** Apache never runs as root here: whoever is root becomes www-data. */
-function unprivileged(folder) {
-  if (process.getuid() !== 0) return {};
-  const id = (flag) => Number(execFileSync('id', [flag, 'www-data']));
-  const who = { uid: id('-u'), gid: id('-g') };
-  chownSync(folder, who.uid, who.gid);
-  return who;
-}
 
 describe('mod_auth_openidc (Apache)', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'mod-auth-openidc-'));
+  const apache = new Apache();
   let portal;
   let citizen;
 
   before(async () => {
-    // A folder that an unprivileged server can read, wherever the project lies.
-    cpSync(fileURLToPath(here), folder, { recursive: true });
     portal = await Example.start(here, 'mod-auth-openidc-example');
-    const env = { FOLDER: folder, PAGES: join(folder, 'pages'), MODULES, COOKIE_KEY: crypto.randomUUID() };
-    await portal.run(APACHE, ['-D', 'FOREGROUND', '-f', join(folder, 'apache.conf')], { env, cwd: folder, ...unprivileged(folder) });
+    await apache.run(portal);
     citizen = portal.citizen();
   });
   after(async () => {
     await portal?.stop();
-    rmSync(folder, { recursive: true });
+    apache.remove();
   });
-
-  const log = () => readFileSync(join(folder, 'error.log'), 'utf8').slice(-4000);
 
   /** What the page says to somebody with this browser; a redirect is not followed. */
   const look = (who, path) => who.send('GET', portal.url + path);
@@ -54,7 +35,7 @@ describe('mod_auth_openidc (Apache)', () => {
 
   it('signs a person in and hands the claims to the page', async () => {
     const page = await portal.visit(citizen, '/protected/');
-    assert.equal(page.status, 200, page.text + log());
+    assert.equal(page.status, 200, page.text + apache.log);
     assert.ok(page.text.includes(`Hello ${citizen.person.name}.`), page.text);
     assert.match(page.text, /urn:dinhdanh:acr:1/);
     assert.equal((await look(citizen, '/protected/')).status, 200, 'the session is kept');
@@ -62,7 +43,7 @@ describe('mod_auth_openidc (Apache)', () => {
 
   it('sends somebody who signed in too weakly to do the rest', async () => {
     const page = await portal.visit(citizen, '/strong/');
-    assert.equal(page.status, 200, page.text + log());
+    assert.equal(page.status, 200, page.text + apache.log);
     assert.match(page.text, /urn:dinhdanh:acr:2/);
   });
 
@@ -107,7 +88,7 @@ describe('mod_auth_openidc (Apache)', () => {
     it('lets a token for this site in, and refuses it from the moment it is revoked', async () => {
       const token = await tokenOf(caller, 'report search');
       const answer = await call(token);
-      assert.equal(answer.status, 200, log());
+      assert.equal(answer.status, 200, apache.log);
       assert.equal((await answer.json()).report, '42 applications');
       await post('/revoke', caller, { token });
       assert.equal((await call(token)).status, 401);

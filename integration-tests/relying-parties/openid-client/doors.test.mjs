@@ -1,0 +1,267 @@
+// Every door of the provider through openid-client.
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
+import * as oidc from 'openid-client';
+import { Example } from '../example.mjs';
+import * as ciba from './doors/ciba.mjs';
+import * as device from './doors/device.mjs';
+import * as mutualTls from './doors/mutual-tls.mjs';
+import * as pushed from './doors/pushed-and-bound.mjs';
+import * as signed from './doors/signed.mjs';
+import { exchange } from './doors/token-exchange.mjs';
+import { relyingParty } from './party.mjs';
+
+let doors;
+let hoa;
+let callback;
+
+before(async () => {
+  doors = await Example.doors();
+  callback = `${doors.url}/callback`;
+  hoa = doors.citizen();
+});
+after(() => doors?.stop());
+
+const refusal = (code) => (error) => {
+  assert.equal(error.error ?? error.cause?.error, code, String(error.stack));
+  return true;
+};
+
+/** The address that the provider sends the browser back to. */
+const walk = async (url) => {
+  const back = await hoa.walk(url);
+  assert.equal(back.kind, 'redirect', JSON.stringify(back));
+  return back.url;
+};
+
+const errorAt = async (url) => (await walk(url)).searchParams.get('error');
+
+/** userinfo as whoever found a token would ask for it. */
+const userinfo = async (tokens, scheme = 'Bearer') => {
+  const headers = { authorization: `${scheme} ${tokens.access_token}` };
+  return fetch(`${doors.issuer}/userinfo`, { headers });
+};
+
+describe('pushed requests and bound tokens (RFC 9126, RFC 9449)', () => {
+  let config;
+  let visit;
+  let tokens;
+  const seen = [];
+
+  before(async () => {
+    config = await pushed.register(doors.issuer, callback);
+    config[oidc.customFetch] = async (url, options) => {
+      const answer = await fetch(url, options);
+      const body = answer.ok ? {} : await answer.clone().json();
+      seen.push([new URL(url).pathname, answer.status, body.error]);
+      return answer;
+    };
+  });
+
+  it('signs in with nothing but a handle in the address', async () => {
+    const begun = await pushed.begin(config, callback);
+    visit = begun.visit;
+    assert.deepEqual([...begun.url.searchParams.keys()].sort(), ['client_id', 'request_uri']);
+    tokens = await pushed.finish(config, await walk(begun.url), visit);
+    assert.equal(tokens.token_type, 'dpop');
+    assert.match(decodeJwt(tokens.access_token).cnf.jkt, /^[\w-]{43}$/);
+  });
+
+  it('was told the nonce once, and used it from then on', () => {
+    const told = seen.filter(([, , error]) => error === 'use_dpop_nonce');
+    assert.deepEqual(told, [['/par', 400, 'use_dpop_nonce']]);
+  });
+
+  it('gets the person, and new tokens, by the same key', async () => {
+    assert.equal((await pushed.person(config, tokens, visit)).name, hoa.person.name);
+    const newer = await pushed.refresh(config, tokens, visit);
+    assert.deepEqual(decodeJwt(newer.access_token).cnf, decodeJwt(tokens.access_token).cnf);
+    tokens = newer;
+  });
+
+  it('g4_the_token_serves_nobody_without_the_key', async () => {
+    for (const scheme of ['Bearer', 'DPoP']) assert.equal((await userinfo(tokens, scheme)).status, 401);
+    const thief = { DPoP: oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair('ES256')) };
+    await assert.rejects(pushed.person(config, tokens, thief), (error) => error.cause?.[0]?.parameters.error === 'invalid_token');
+  });
+
+  it('may take another key for new tokens: the portal has proved itself (RFC 9449 5)', async () => {
+    const other = { DPoP: oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair('ES256')) };
+    const newer = await pushed.refresh(config, tokens, other);
+    assert.notDeepEqual(decodeJwt(newer.access_token).cnf, decodeJwt(tokens.access_token).cnf);
+    assert.equal((await pushed.person(config, newer, other, tokens.claims())).name, hoa.person.name);
+  });
+
+  it('a code that was stolen on its way serves no other key', async () => {
+    const begun = await pushed.begin(config, callback);
+    const thief = { ...begun.visit, DPoP: oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair('ES256')) };
+    await assert.rejects(pushed.finish(config, await walk(begun.url), thief), refusal('invalid_grant'));
+  });
+
+  it('may not ask in the address', async () => {
+    const parameters = { redirect_uri: callback, scope: 'openid', state: 'plain', code_challenge: 'x'.repeat(43), code_challenge_method: 'S256' };
+    assert.equal(await errorAt(oidc.buildAuthorizationUrl(config, parameters)), 'invalid_request');
+  });
+});
+
+describe('signed requests and answers (RFC 9101, JARM)', () => {
+  let portal;
+  before(async () => (portal = await signed.register(doors.issuer, callback)));
+
+  for (const how of [{ pushed: false }, { pushed: true }]) {
+    it(`signs in, ${how.pushed ? 'pushed' : 'in the address'}`, async () => {
+      const { url, visit } = await signed.begin(portal, callback, how);
+      const back = await walk(url);
+      assert.deepEqual([...back.searchParams.keys()], ['response']);
+      const tokens = await signed.finish(portal, back, visit);
+      assert.equal(tokens.claims().nonce, visit.nonce);
+    });
+  }
+
+  it('takes no answer that was changed on its way', async () => {
+    const { url, visit } = await signed.begin(portal, callback);
+    const back = await walk(url);
+    const [head, body, signature] = back.searchParams.get('response').split('.');
+    const changed = { ...JSON.parse(Buffer.from(body, 'base64url')), code: 'another' };
+    back.searchParams.set('response', [head, Buffer.from(JSON.stringify(changed)).toString('base64url'), signature].join('.'));
+    await assert.rejects(signed.finish(portal, back, visit), { code: 'OAUTH_INVALID_RESPONSE' });
+  });
+
+  it('f13_may_not_ask_unsigned_nor_with_another_key', async () => {
+    const { config } = portal;
+    const parameters = { redirect_uri: callback, scope: 'openid', code_challenge: 'x'.repeat(43), code_challenge_method: 'S256' };
+    const plain = oidc.buildAuthorizationUrl(config, parameters);
+    const answer = decodeJwt((await walk(plain)).searchParams.get('response'));
+    assert.equal(answer.error, 'invalid_request_object');
+    assert.equal(answer.aud, config.clientMetadata().client_id);
+    const stranger = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
+    const forged = await oidc.buildAuthorizationUrlWithJAR(config, parameters, { key: stranger.privateKey, kid: portal.key.kid });
+    assert.equal(await errorAt(forged), 'invalid_request_object');
+  });
+});
+
+// The provider's interval is five seconds: they wait beside each other.
+describe('devices (RFC 8628)', { concurrency: true }, () => {
+  it('lets the screen in when the person has typed its code in', async () => {
+    const config = await device.register(doors.issuer);
+    const asked = await device.begin(config);
+    const waiting = device.finish(config, asked);
+    assert.equal((await hoa.walk(asked.verification_uri_complete)).kind, 'page');
+    assert.equal(hoa.seen.at(-1), '/device/done');
+    const tokens = await waiting;
+    assert.equal((await oidc.fetchUserInfo(config, tokens.access_token, tokens.claims().sub)).name, hoa.person.name);
+    await assert.rejects(device.finish(config, { ...asked, interval: 0 }), refusal('invalid_grant'));
+  });
+
+  it('is told when the person says no', async () => {
+    const config = await device.register(doors.issuer);
+    const asked = await device.begin(config);
+    const waiting = assert.rejects(device.finish(config, asked), refusal('access_denied'));
+    await hoa.but({ consent: 'refuse' }).walk(asked.verification_uri_complete);
+    await waiting;
+  });
+});
+
+describe('asking by phone (CIBA)', { concurrency: true }, () => {
+  it('gets tokens when the person has agreed', async () => {
+    const config = await ciba.register(doors.issuer);
+    const asked = await ciba.begin(config, hoa.person.number, 'GD-4711');
+    await doors.answerCiba(asked.auth_req_id, 'allow');
+    const tokens = await ciba.finish(config, asked);
+    assert.equal(tokens.claims()['urn:openid:params:jwt:claim:auth_req_id'], asked.auth_req_id);
+    await assert.rejects(ciba.finish(config, { ...asked, interval: 0 }), refusal('invalid_grant'));
+  });
+
+  it('is told when the person says no', async () => {
+    const config = await ciba.register(doors.issuer);
+    const asked = await ciba.begin(config, hoa.person.number, 'GD-4712');
+    await doors.answerCiba(asked.auth_req_id, 'deny');
+    await assert.rejects(ciba.finish(config, asked), refusal('access_denied'));
+  });
+
+  it('may not write an address into the message', async () => {
+    const config = await ciba.register(doors.issuer);
+    await assert.rejects(ciba.begin(config, hoa.person.number, 'see http://evil.example'), refusal('invalid_binding_message'));
+  });
+});
+
+describe('token exchange (RFC 8693)', () => {
+  const archive = 'https://archive.example';
+  let records;
+  let portal;
+
+  before(async () => {
+    // Whose tokens a service may act with is agreed on with the operator; nobody registers that over the wire.
+    portal = await party('exchange-portal', { redirect_uris: [callback], scope: 'openid read', audience: ['https://records.example'] });
+    records = await party('exchange-records', {
+      grant_types: ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'],
+      token_exchange_clients: ['exchange-portal'],
+      audience: ['https://records.example', archive],
+      scope: 'read',
+    });
+  });
+
+  const party = async (id, metadata) => {
+    const all = { client_name: id, id_token_signed_response_alg: 'ES256', ...metadata };
+    const { client_secret } = await doors.register(id, all);
+    const shape = { alg: 'ES256', auth_method: 'client_secret_basic', redirect_uris: [callback] };
+    return relyingParty(doors.issuer, { client_id: id, client_secret, ...shape });
+  };
+
+  const portalToken = () => portal.signIn(hoa, { scope: 'openid read', resource: 'https://records.example' });
+
+  it('acts for the person, and says who acts', async () => {
+    const tokens = await portalToken();
+    const answer = await exchange(records.config, tokens.access_token, archive, 'read');
+    const claims = decodeJwt(answer.access_token);
+    assert.equal(answer.issued_token_type, 'urn:ietf:params:oauth:token-type:access_token');
+    assert.equal(claims.sub, tokens.claims().sub);
+    assert.deepEqual(claims.act, { sub: 'exchange-records' });
+    assert.deepEqual([claims.aud].flat(), [archive]);
+    assert.ok(claims.exp <= decodeJwt(tokens.access_token).exp);
+  });
+
+  it('never more than the person gave, nor where nothing was agreed on', async () => {
+    const tokens = await portalToken();
+    await assert.rejects(exchange(records.config, tokens.access_token, archive, 'read write'), refusal('invalid_scope'));
+    await assert.rejects(exchange(records.config, tokens.access_token, 'https://elsewhere.example', 'read'), refusal('invalid_target'));
+    await assert.rejects(exchange(records.config, tokens.id_token, archive, 'read'), refusal('invalid_request'));
+    await assert.rejects(exchange(portal.config, tokens.access_token, archive, 'read'), refusal('unauthorized_client'));
+  });
+});
+
+describe('mutual TLS (RFC 8705)', () => {
+  const certificate = (name) => ['pem', 'key'].map((end) => join(process.env.CERTIFICATES, `${name}.${end}`));
+  let config;
+  let tokens;
+
+  before(async () => {
+    const own = mutualTls.fetchWith(...certificate('portal'));
+    config = await mutualTls.register(doors.issuer, callback, certificate('portal')[0], own);
+  });
+
+  it('signs in without a secret, and binds the tokens to the certificate', async () => {
+    const { url, visit } = await mutualTls.begin(config, callback);
+    tokens = await mutualTls.finish(config, await walk(url), visit);
+    assert.match(decodeJwt(tokens.access_token).cnf['x5t#S256'], /^[\w-]{43}$/);
+    assert.equal((await mutualTls.person(config, tokens)).sub, tokens.claims().sub);
+  });
+
+  it('g4_the_token_serves_nobody_without_the_certificate', async () => {
+    assert.equal((await userinfo(tokens)).status, 401);
+    const other = mutualTls.fetchWith(...certificate('stranger'));
+    const there = config.serverMetadata().mtls_endpoint_aliases.userinfo_endpoint;
+    const headers = { authorization: `Bearer ${tokens.access_token}` };
+    assert.equal((await other(there, { headers })).status, 401);
+  });
+
+  it('f6_another_certificate_is_another_client', async () => {
+    config[oidc.customFetch] = mutualTls.fetchWith(...certificate('stranger'));
+    await assert.rejects(oidc.refreshTokenGrant(config, tokens.refresh_token), refusal('invalid_client'));
+    config[oidc.customFetch] = mutualTls.fetchWith(...certificate('portal'));
+    assert.ok((await oidc.refreshTokenGrant(config, tokens.refresh_token)).access_token);
+  });
+});
