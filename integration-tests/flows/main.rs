@@ -23,6 +23,8 @@ mod cross_origin;
 #[cfg(test)]
 mod device;
 #[cfg(test)]
+mod encrypted;
+#[cfg(test)]
 mod enumeration;
 #[cfg(test)]
 mod exchange;

@@ -4,7 +4,7 @@ use super::caller::Caller;
 use super::clients::KnownClient;
 use super::keys::Ring;
 use super::representation::{self, Stated};
-use super::{Outcome, Services, audit, disclosure, possession, token};
+use super::{Outcome, Services, audit, disclosure, encryption, possession, token};
 use crate::audit::{GrantEvent, Word};
 use crate::base::{Digest, Presented, Timestamp, sha256};
 use crate::crypto::Expect;
@@ -12,7 +12,7 @@ use crate::identity::PersonStatus;
 use crate::protocol::jwt_claims::{AccessToken, TokenKind, Userinfo};
 use crate::protocol::representation::RepresentationPolicy;
 use crate::protocol::token_exchange;
-use crate::protocol::{Error, ScopeSet, bearer, introspection, jws, scope};
+use crate::protocol::{Client, Error, ScopeSet, bearer, introspection, jws, scope};
 use crate::store;
 use crate::store::client::ClientStatus;
 use crate::store::grant::Grant;
@@ -21,12 +21,12 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The userinfo answer, plain or signed as the client registered it.
+/// The userinfo answer, plain, signed or encrypted as the client registered it.
 pub enum UserinfoAnswer {
     /// JSON.
     Plain(Value),
-    /// A JWT (Core 5.3.2).
-    Signed(String),
+    /// A JWT: signed, encrypted, or both (Core 5.3.2).
+    Jwt(String),
 }
 
 /// Answers userinfo: the token must be ours, live, for us, of a person, and carry `openid`.
@@ -71,13 +71,22 @@ pub async fn userinfo(
     }
     let answer =
         Userinfo { subject: &live.subject, levels, released: &released, authorization_details: stated.details() };
-    Ok(Ok(match known.client.metadata.userinfo_signed_response_alg {
-        None => UserinfoAnswer::Plain(Value::Object(answer.claims())),
-        Some(algorithm) => {
-            let claims = answer.signed_claims(services.issuer(), &access.client_id);
-            UserinfoAnswer::Signed(token::sign(services, algorithm.as_str(), TokenKind::Userinfo, claims)?)
-        }
-    }))
+    say(services, &known.client, &answer).await.map(Ok)
+}
+
+/// Core 5.3.2: in the form the client registered.
+async fn say(services: &Services, client: &Client, answer: &Userinfo<'_>) -> Outcome<UserinfoAnswer> {
+    let envelope = encryption::envelope(services, client, client.metadata.doors.userinfo_encryption()).await?;
+    let claims = || answer.signed_claims(services.issuer(), &client.client_id);
+    let signed = match client.userinfo_algorithm() {
+        None => None,
+        Some(algorithm) => Some(token::sign(services, algorithm.as_str(), TokenKind::Userinfo, claims())?),
+    };
+    Ok(match (signed, envelope) {
+        (None, None) => UserinfoAnswer::Plain(Value::Object(answer.claims())),
+        (None, Some(envelope)) => UserinfoAnswer::Jwt(envelope.seal(claims())?),
+        (Some(jwt), envelope) => UserinfoAnswer::Jwt(encryption::nested(envelope.as_ref(), jwt)?),
+    })
 }
 
 /// An access token that was presented and counts.

@@ -164,7 +164,7 @@ async fn userinfo(State(state): State<AppState>, caller: Caller) -> Response {
     };
     let response = match bearer_token::userinfo(&state.services, &caller, &shown).await {
         Ok(Ok(UserinfoAnswer::Plain(value))) => json_answer(StatusCode::OK, &value),
-        Ok(Ok(UserinfoAnswer::Signed(jwt))) => ([(header::CONTENT_TYPE, "application/jwt")], jwt).into_response(),
+        Ok(Ok(UserinfoAnswer::Jwt(jwt))) => ([(header::CONTENT_TYPE, "application/jwt")], jwt).into_response(),
         Ok(Err(error)) => refused_token(shown.scheme, Some(&error)),
         Err(fault) => oauth_fault(&fault),
     };
@@ -209,14 +209,17 @@ pub fn oauth_error(error: &Error, headers: &HeaderMap) -> Response {
 /// Our own failure, at an endpoint of clients: never a yes, never "wrong credentials" (I9).
 pub fn oauth_fault(fault: &Fault) -> Response {
     let (status, code) = match fault {
-        Fault::Unavailable(_) | Fault::Overloaded { .. } => {
+        Fault::Unavailable(_) | Fault::Overloaded { .. } | Fault::NoRecipient { .. } => {
             (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
         }
         Fault::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
     };
     let id = crate::base::ErrorId::new(&crate::base::SystemEntropy);
     tracing::error!(error_id = %id, reason = fault.reason(), fault = %fault, "a client's request failed");
-    let description = "The server could not do this now. Try again later.";
+    let description = match fault {
+        Fault::NoRecipient { .. } => Error::NO_RECIPIENT.description,
+        _ => "The server could not do this now. Try again later.".into(),
+    };
     let body = json!({ "error": code, "error_description": description, "error_id": id.as_str() });
     let mut response = json_answer(status, &body);
     if status == StatusCode::SERVICE_UNAVAILABLE {
