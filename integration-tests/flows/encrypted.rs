@@ -167,9 +167,68 @@ async fn discovery_names_what_answers_are_encrypted_with() {
     let house = House::new().await;
     let page = house.browser().fetch("/.well-known/openid-configuration").await;
     let metadata: Value = serde_json::from_str(&page.body).unwrap();
-    for answer in ["id_token", "userinfo", "authorization"] {
+    for answer in ["id_token", "userinfo", "authorization", "introspection"] {
         let of = |what: &str| metadata[format!("{answer}_encryption_{what}_values_supported")].clone();
         assert_eq!(of("alg"), json!(["ECDH-ES+A256KW", "ECDH-ES", "RSA-OAEP-256"]), "{answer}");
         assert_eq!(of("enc"), json!(["A256GCM", "A128GCM", "A128CBC-HS256"]), "{answer}");
     }
+}
+
+/// RFC 9701: what is heard of a token, signed for the one that asked.
+#[tokio::test]
+async fn rfc9701_introspection_is_signed_for_the_caller_and_encrypted_if_registered() {
+    let house = house().await;
+    let reader = Reader::new(KeyManagement::EcdhEs);
+    let over = json!({
+        "introspection_signed_response_alg": "ES256", "introspection_encrypted_response_alg": "ECDH-ES",
+        "grant_types": ["client_credentials"], "redirect_uris": [], "post_logout_redirect_uris": [], "scope": "report",
+    });
+    let resource = reading(&house, "resource", &reader, over).await;
+    let asking = json!({ "audience": ["resource"], "introspection_signed_response_alg": "RS256" });
+    let portal = Portal::with(&house, "portal-a", asking).await;
+    let (_, answer) = signed_in(&house, &portal).await;
+    let tokens = portal.tokens(&house, &answer).await;
+    let ask = async |who: &Portal, accept: &str, token: &str| {
+        who.call_with(&house, &[("accept", accept)], "/introspect", &[("token", token)]).await
+    };
+    let jwt = "application/token-introspection+jwt";
+    let token = tokens["access_token"].as_str().unwrap();
+    // The portal that got it: signed for it, in its algorithm.
+    let page = ask(&portal, jwt, token).await;
+    page.is(200);
+    assert_eq!(page.headers["content-type"], jwt);
+    let header = part_of(&page.body, 0);
+    assert_eq!((header["typ"].as_str(), header["alg"].as_str()), (Some("token-introspection+jwt"), Some("RS256")));
+    let claims = part_of(&page.body, 1);
+    let members: Vec<&str> = claims.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(members, ["aud", "iat", "iss", "token_introspection"], "nothing that makes a token of it");
+    assert_eq!((&claims["aud"], &claims["iss"]), (&json!("portal-a"), &json!(house.services.issuer())));
+    assert_eq!(claims["token_introspection"]["active"], true);
+    assert_eq!(claims["token_introspection"]["client_id"], "portal-a");
+    // The resource it is for: signed for that one, and encrypted.
+    let page = ask(&resource, jwt, token).await;
+    page.is(200);
+    assert_eq!(page.headers["content-type"], jwt);
+    let claims = nested(&reader, &page.body, ("ECDH-ES", "A128CBC-HS256"));
+    assert_eq!(claims["aud"], "resource");
+    assert_eq!(claims["token_introspection"]["active"], true);
+    // Of a token that is not active it says nothing more, signed or not.
+    let page = ask(&resource, jwt, "unknown").await;
+    let claims = nested(&reader, &page.body, ("ECDH-ES", "A128CBC-HS256"));
+    assert_eq!(claims["token_introspection"], json!({ "active": false }));
+    // Nobody is answered in somebody else's name, and whoever fails to prove itself gets no signature.
+    let wrong = Portal { secret: "wrong".to_owned(), ..resource.clone() };
+    let page = ask(&wrong, jwt, token).await;
+    page.is(401).has("invalid_client");
+    assert_eq!(page.headers["content-type"], "application/json");
+    // Who does not ask for it gets JSON.
+    for accept in ["application/json", "*/*"] {
+        let page = ask(&portal, accept, token).await;
+        assert_eq!(page.headers["content-type"], "application/json");
+        page.has("\"active\":true");
+    }
+    // A signed answer is no token: not at introspection, not at userinfo.
+    let said = ask(&portal, jwt, token).await.body;
+    assert!(!portal.is_active(&house, &json!(said)).await);
+    assert_eq!(portal.userinfo(&house, &json!(said)).await.0, 401);
 }

@@ -168,6 +168,34 @@ fn jti_digest(access: &AccessToken) -> Digest {
     sha256(access.jti.as_bytes())
 }
 
+/// The answer to introspection in the form that was asked for.
+pub enum IntrospectionAnswer {
+    /// JSON (RFC 7662 2.2).
+    Plain(Value),
+    /// A JWT for the caller (RFC 9701 5).
+    Jwt(String),
+}
+
+/// Answers introspection for an authenticated client, as a JWT if it `asks_for_jwt`: signed as it registered, and
+/// encrypted if it registered that (RFC 9701 4 to 6).
+pub async fn introspect_as(
+    services: &Services,
+    known: &KnownClient,
+    (presented, asks_for_jwt): (&str, bool),
+) -> Outcome<IntrospectionAnswer> {
+    let answer = introspect(services, known, presented).await?;
+    if !asks_for_jwt {
+        return Ok(IntrospectionAnswer::Plain(answer));
+    }
+    let client = &known.client;
+    let doors = &client.metadata.doors;
+    let envelope = encryption::envelope(services, client, doors.introspection_encryption()).await?;
+    let algorithm = doors.introspection_signed_response_alg.unwrap_or(client.id_token_algorithm());
+    let claims = introspection::signed_claims(answer, (services.issuer(), &client.client_id), services.clock.now());
+    let jwt = token::sign(services, algorithm.as_str(), TokenKind::Introspection, claims)?;
+    encryption::nested(envelope.as_ref(), jwt).map(IntrospectionAnswer::Jwt)
+}
+
 /// Answers introspection for an authenticated client (RFC 7662).
 pub async fn introspect(services: &Services, known: &KnownClient, presented: &str) -> Outcome<Value> {
     let client = &known.client;

@@ -4,13 +4,13 @@ use super::problem::{Answer, Problem, finish};
 use super::visitor::Visitor;
 use super::{AppState, cookies, signin, signout};
 use crate::flow::authorize::{self, Arrival, Begin};
-use crate::flow::bearer_token::{self, UserinfoAnswer};
+use crate::flow::bearer_token::{self, IntrospectionAnswer, UserinfoAnswer};
 use crate::flow::caller::Caller;
 use crate::flow::pushed_request::{self, Pushed};
 use crate::flow::{Fault, client_authentication, possession, token};
 use crate::protocol::bearer::{self, Scheme};
 use crate::protocol::client::GrantType;
-use crate::protocol::{Error, ErrorCode, Parameters, ShowReason};
+use crate::protocol::{Error, ErrorCode, Parameters, ShowReason, introspection};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
@@ -150,7 +150,14 @@ async fn about_token(state: &AppState, caller: &Caller, (headers, body): (&Heade
         return oauth_error(&crate::protocol::client_authentication::failed("public_client"), headers);
     }
     let outcome = if ask {
-        bearer_token::introspect(services, &known, presented).await.map(|answer| json_answer(StatusCode::OK, &answer))
+        let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let asked = (presented, introspection::asks_for_jwt(accept));
+        bearer_token::introspect_as(services, &known, asked).await.map(|answer| match answer {
+            IntrospectionAnswer::Plain(answer) => json_answer(StatusCode::OK, &answer),
+            IntrospectionAnswer::Jwt(jwt) => {
+                ([(header::CONTENT_TYPE, introspection::JWT_MEDIA_TYPE)], jwt).into_response()
+            }
+        })
     } else {
         bearer_token::revoke(services, &known, presented).await.map(|()| StatusCode::OK.into_response())
     };

@@ -165,6 +165,7 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "token_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
         "introspection_endpoint_auth_methods_supported": confidential,
         "introspection_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
+        "introspection_signing_alg_values_supported": algorithms,
         "revocation_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
         "authorization_response_iss_parameter_supported": true,
@@ -216,9 +217,9 @@ pub fn is_aliased(path: &str) -> bool {
     ALIASED.iter().any(|(_, of)| below(of))
 }
 
-/// What is encrypted to keys of clients (OpenID Connect Discovery 3, JARM 4).
+/// What is encrypted to keys of clients (OpenID Connect Discovery 3, JARM 4, RFC 9701 7).
 fn encrypted_answers() -> impl Iterator<Item = (String, Value)> {
-    ["id_token", "userinfo", "authorization"].into_iter().flat_map(|answer| {
+    ["id_token", "userinfo", "authorization", "introspection"].into_iter().flat_map(|answer| {
         [
             (format!("{answer}_encryption_alg_values_supported"), json!(KeyManagement::ALL)),
             (format!("{answer}_encryption_enc_values_supported"), json!(ContentEncryption::ALL)),

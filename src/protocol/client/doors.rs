@@ -101,6 +101,11 @@ impl Doors {
         Encryption::registered(self.userinfo_encrypted_response_alg, self.userinfo_encrypted_response_enc)
     }
 
+    /// How what it hears of tokens is encrypted (RFC 9701 6).
+    pub fn introspection_encryption(&self) -> Option<Encryption> {
+        Encryption::registered(self.introspection_encrypted_response_alg, self.introspection_encrypted_response_enc)
+    }
+
     /// How its signed authorization answers are encrypted (JARM 3).
     pub fn authorization_encryption(&self) -> Option<Encryption> {
         Encryption::registered(self.authorization_encrypted_response_alg, self.authorization_encrypted_response_enc)

@@ -221,9 +221,6 @@ const UNSERVED: &[&str] = &[
     "request_object_encryption_alg",
     "request_object_encryption_enc",
     "request_uris",
-    "introspection_signed_response_alg",
-    "introspection_encrypted_response_alg",
-    "introspection_encrypted_response_enc",
     "access_token_format",
     "frontchannel_logout_uri",
     "frontchannel_logout_session_required",
@@ -515,7 +512,7 @@ fn keys(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
     Ok(())
 }
 
-/// OpenID Connect Registration 2, JARM 3: an `enc` goes with its `alg`, and the client has a key that fits. Nothing is
+/// OpenID Connect Registration 2, JARM 3, RFC 9701 6: an `enc` goes with its `alg`, and the client has a key that fits. Nothing is
 /// keyed with a secret: only asymmetric algorithms have a name here.
 fn encryption(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
     let doors = &metadata.doors;

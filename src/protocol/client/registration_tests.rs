@@ -585,7 +585,7 @@ fn encryption_needs_an_asymmetric_algorithm_and_a_key_that_fits() {
         key.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         json!({ "keys": [key] })
     };
-    for answer in ["id_token", "userinfo", "authorization"] {
+    for answer in ["id_token", "userinfo", "authorization", "introspection"] {
         let alg = format!("{answer}_encrypted_response_alg");
         let enc = format!("{answer}_encrypted_response_enc");
         for jwks in [key(json!({})), key(json!({ "use": "enc" })), key(json!({ "alg": "ECDH-ES" }))] {
