@@ -244,6 +244,7 @@ const fn name_of(kind: TokenKind) -> &'static str {
         TokenKind::LogoutToken => "logout token",
         TokenKind::Userinfo => "signed userinfo",
         TokenKind::AuthorizationResponse => "signed answer",
+        TokenKind::Introspection => "signed introspection",
     }
 }
 

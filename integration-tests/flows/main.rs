@@ -24,6 +24,8 @@ mod cross_origin;
 mod device;
 mod discovery;
 #[cfg(test)]
+mod encrypted;
+#[cfg(test)]
 mod enumeration;
 #[cfg(test)]
 mod exchange;

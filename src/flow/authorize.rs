@@ -4,18 +4,20 @@ use super::account::kept;
 use super::clients::{self, KnownClient};
 use super::decoupled::Decision;
 use super::disclosure::{self, Plan};
+use super::encryption::{self, Envelope};
 use super::interaction::{self, AccountNeed, Begun, ConsentAnswer, Interaction, Target};
 use super::representation::{self, ForWhom};
 use super::session::{self, LiveSession};
 use super::steps::{self, Situation, Step};
 use super::{Fault, Outcome, Services, audit, authorization_request, decoupled, level, subject};
 use crate::audit::{GrantEvent, OrganizationEvent, Word};
-use crate::base::{DisclosureId, GrantId, PersonId, RowId, Secret, dated_token, sha256};
+use crate::base::{DisclosureId, ErrorId, GrantId, PersonId, RowId, Secret, dated_token, sha256};
 use crate::crypto::Expect;
 use crate::db::Tx;
 use crate::identity::{
     AuthenticationLevel, BindRefusal, Demand, IdentityLevel, LevelDecision, Method, credential_policy,
 };
+use crate::protocol::authorize::ResponseMode;
 use crate::protocol::authorize::{self as rules, AuthorizeRequest, Prompt, Refusal};
 use crate::protocol::client::GrantType;
 use crate::protocol::jwt_claims::TokenKind;
@@ -96,6 +98,10 @@ pub async fn begin(services: &Services, input: &[u8], arrival: Arrival<'_>) -> O
         Ok(expected) => expected,
         Err(error) => return Ok(Begin::Answer(Box::new(request.refuse(error)))),
     };
+    if let Err(fault @ Fault::NoRecipient { .. }) = envelope(services, &known, request.response_mode).await {
+        // Told now, before somebody signs in for an answer that could not be given.
+        return Ok(Begin::Answer(Box::new(request.refuse(no_recipient(&fault)))));
+    }
     let silent = request.prompts(Prompt::None);
     let mut begun = interaction::begin(services, Target::Portal(Box::new(request.clone())));
     begun.interaction.expected = expected;
@@ -718,7 +724,21 @@ async fn finish(
     Ok(Finished::Answer(Box::new(request.grant(Secret::new(code)))))
 }
 
-/// An answer as it travels: signed where the mode says so (JARM 2).
+/// What answers in a signed mode are encrypted with; `None` in others (JARM 2.2).
+async fn envelope(services: &Services, known: &KnownClient, mode: ResponseMode) -> Outcome<Option<Envelope>> {
+    let wanted = known.client.metadata.doors.authorization_encryption().filter(|_| mode.is_signed());
+    encryption::envelope(services, &known.client, wanted).await
+}
+
+/// Logs that an answer cannot be encrypted; what the portal is told of it.
+fn no_recipient(fault: &Fault) -> Error {
+    let id = ErrorId::new(&crate::base::SystemEntropy);
+    tracing::error!(error_id = %id, reason = fault.reason(), fault = %fault, "an answer cannot be encrypted");
+    let description = format!("{} Error id: {id}.", Error::NO_RECIPIENT.description);
+    Error { description: description.into(), ..Error::NO_RECIPIENT }
+}
+
+/// An answer as it travels: signed where the mode says so, then encrypted where the client registered it (JARM 2).
 pub async fn delivery(services: &Services, answer: &AuthorizeResponse) -> Outcome<Delivery> {
     let endpoints = super::metadata::endpoints(services);
     if !answer.response_mode.is_signed() {
@@ -727,10 +747,14 @@ pub async fn delivery(services: &Services, answer: &AuthorizeResponse) -> Outcom
     let known = clients::find(services, &answer.client_id).await?;
     let known = known.ok_or_else(|| Fault::Internal("an answer without a client".into()))?;
     let client = &known.client;
+    let envelope = match envelope(services, &known, answer.response_mode).await {
+        Err(fault @ Fault::NoRecipient { .. }) => return Ok(answer.deliver_failure(no_recipient(&fault), &endpoints)),
+        found => found?,
+    };
     let algorithm = client.metadata.doors.authorization_signed_response_alg.unwrap_or(client.id_token_algorithm());
     let claims = answer.signed_claims(&endpoints, services.clock.now());
     let jwt = super::token::sign(services, algorithm.as_str(), TokenKind::AuthorizationResponse, claims)?;
-    Ok(answer.deliver_signed(jwt))
+    Ok(answer.deliver_signed(encryption::nested(envelope.as_ref(), jwt)?))
 }
 
 /// What was registered when nothing was named: a resource that is registered later was not granted.

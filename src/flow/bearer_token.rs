@@ -4,7 +4,7 @@ use super::caller::Caller;
 use super::clients::KnownClient;
 use super::keys::Ring;
 use super::representation::{self, Stated};
-use super::{Outcome, Services, audit, disclosure, possession, token};
+use super::{Outcome, Services, audit, disclosure, encryption, possession, token};
 use crate::audit::{GrantEvent, Word};
 use crate::base::{Digest, Presented, Timestamp, sha256};
 use crate::crypto::Expect;
@@ -12,7 +12,7 @@ use crate::identity::PersonStatus;
 use crate::protocol::jwt_claims::{AccessToken, TokenKind, Userinfo};
 use crate::protocol::representation::RepresentationPolicy;
 use crate::protocol::token_exchange;
-use crate::protocol::{Error, ScopeSet, bearer, introspection, jws, scope};
+use crate::protocol::{Client, Error, ScopeSet, bearer, introspection, jws, scope};
 use crate::store;
 use crate::store::client::ClientStatus;
 use crate::store::grant::Grant;
@@ -21,12 +21,12 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The userinfo answer, plain or signed as the client registered it.
+/// The userinfo answer, plain, signed or encrypted as the client registered it.
 pub enum UserinfoAnswer {
     /// JSON.
     Plain(Value),
-    /// A JWT (Core 5.3.2).
-    Signed(String),
+    /// A JWT: signed, encrypted, or both (Core 5.3.2).
+    Jwt(String),
 }
 
 /// Answers userinfo: the token must be ours, live, for us, of a person, and carry `openid`.
@@ -71,13 +71,22 @@ pub async fn userinfo(
     }
     let answer =
         Userinfo { subject: &live.subject, levels, released: &released, authorization_details: stated.details() };
-    Ok(Ok(match known.client.metadata.userinfo_signed_response_alg {
-        None => UserinfoAnswer::Plain(Value::Object(answer.claims())),
-        Some(algorithm) => {
-            let claims = answer.signed_claims(services.issuer(), &access.client_id);
-            UserinfoAnswer::Signed(token::sign(services, algorithm.as_str(), TokenKind::Userinfo, claims)?)
-        }
-    }))
+    say(services, &known.client, &answer).await.map(Ok)
+}
+
+/// Core 5.3.2: in the form the client registered.
+async fn say(services: &Services, client: &Client, answer: &Userinfo<'_>) -> Outcome<UserinfoAnswer> {
+    let envelope = encryption::envelope(services, client, client.metadata.doors.userinfo_encryption()).await?;
+    let claims = || answer.signed_claims(services.issuer(), &client.client_id);
+    let signed = match client.userinfo_algorithm() {
+        None => None,
+        Some(algorithm) => Some(token::sign(services, algorithm.as_str(), TokenKind::Userinfo, claims())?),
+    };
+    Ok(match (signed, envelope) {
+        (None, None) => UserinfoAnswer::Plain(Value::Object(answer.claims())),
+        (None, Some(envelope)) => UserinfoAnswer::Jwt(envelope.seal(claims())?),
+        (Some(jwt), envelope) => UserinfoAnswer::Jwt(encryption::nested(envelope.as_ref(), jwt)?),
+    })
 }
 
 /// An access token that was presented and counts.
@@ -157,6 +166,34 @@ fn verify(services: &Services, ring: &Ring, presented: &str, now: Timestamp) -> 
 
 fn jti_digest(access: &AccessToken) -> Digest {
     sha256(access.jti.as_bytes())
+}
+
+/// The answer to introspection in the form that was asked for.
+pub enum IntrospectionAnswer {
+    /// JSON (RFC 7662 2.2).
+    Plain(Value),
+    /// A JWT for the caller (RFC 9701 5).
+    Jwt(String),
+}
+
+/// Answers introspection for an authenticated client, as a JWT if it `asks_for_jwt`: signed as it registered, and
+/// encrypted if it registered that (RFC 9701 4 to 6).
+pub async fn introspect_as(
+    services: &Services,
+    known: &KnownClient,
+    (presented, asks_for_jwt): (&str, bool),
+) -> Outcome<IntrospectionAnswer> {
+    let answer = introspect(services, known, presented).await?;
+    if !asks_for_jwt {
+        return Ok(IntrospectionAnswer::Plain(answer));
+    }
+    let client = &known.client;
+    let doors = &client.metadata.doors;
+    let envelope = encryption::envelope(services, client, doors.introspection_encryption()).await?;
+    let algorithm = doors.introspection_signed_response_alg.unwrap_or(client.id_token_algorithm());
+    let claims = introspection::signed_claims(answer, (services.issuer(), &client.client_id), services.clock.now());
+    let jwt = token::sign(services, algorithm.as_str(), TokenKind::Introspection, claims)?;
+    encryption::nested(envelope.as_ref(), jwt).map(IntrospectionAnswer::Jwt)
 }
 
 /// Answers introspection for an authenticated client (RFC 7662).

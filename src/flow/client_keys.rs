@@ -101,12 +101,17 @@ pub async fn verify(
 
 /// Whether a key set of the client fits; one behind an address is fetched again when it does not.
 pub async fn any(services: &Services, client: &Client, fits: impl Fn(&Value) -> bool) -> bool {
-    if fits(&*of(services, client).await) {
-        return true;
+    find(services, client, |keys| fits(keys).then_some(())).await.is_some()
+}
+
+/// What is looked for in the client's keys; a set behind an address is fetched again when it is not there.
+pub async fn find<T>(services: &Services, client: &Client, pick: impl Fn(&Value) -> Option<T>) -> Option<T> {
+    if let Some(found) = pick(&*of(services, client).await) {
+        return Some(found);
     }
     match (&client.metadata.jwks, &client.metadata.jwks_uri) {
-        (None, Some(url)) => fits(&*at(services, url, true).await),
-        _ => false,
+        (None, Some(url)) => pick(&*at(services, url, true).await),
+        _ => None,
     }
 }
 

@@ -2,7 +2,7 @@
 //! between sends again, which receivers must bear (at least once).
 
 use super::outbox::{self, Notice, Posting};
-use super::{Outcome, Services, clients, token};
+use super::{Fault, Outcome, Services, clients, encryption, token};
 use crate::audit::{SessionEvent, Word};
 use crate::base::{RowId, SessionId, Timestamp};
 use crate::db::Tx;
@@ -128,8 +128,15 @@ async fn send_logout(
         expires_at: now.plus(Duration::from_secs(120)),
         jti: &jti,
     };
+    // Back-Channel Logout 1.0 section 2.6: a portal whose ID tokens are encrypted refuses a logout token that is not.
+    let wanted = known.client.metadata.doors.id_token_encryption();
+    let envelope = match encryption::envelope(services, &known.client, wanted).await {
+        Err(fault @ Fault::NoRecipient { .. }) => return Ok(Sent::Later(fault.reason().to_owned())),
+        found => found?,
+    };
     let algorithm = known.client.metadata.id_token_signed_response_alg;
     let jwt = token::sign(services, algorithm.as_str(), TokenKind::LogoutToken, logout.claims())?;
+    let jwt = encryption::nested(envelope.as_ref(), jwt)?;
     Ok(match senders.backchannel.deliver(url, &jwt).await {
         Ok(delivered) => Sent::Yes(format!("status {}", delivered.status)),
         // The portal understood and refused, or the address may not be called: asking again is of no use.

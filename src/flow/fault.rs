@@ -14,6 +14,12 @@ pub enum Fault {
         /// When to come back.
         retry_after: Duration,
     },
+    /// An answer must be encrypted, and none of the client's keys fits or can be fetched. Never answered in the clear.
+    #[error("no key of client {client_id} to encrypt to")]
+    NoRecipient {
+        /// Whose keys.
+        client_id: String,
+    },
     /// A defect or broken data.
     #[error("{0}")]
     Internal(String),
@@ -28,6 +34,7 @@ impl Fault {
         match self {
             Self::Unavailable(_) => "unavailable",
             Self::Overloaded { .. } => "overloaded",
+            Self::NoRecipient { .. } => "no_recipient",
             Self::Internal(_) => "internal",
         }
     }

@@ -19,6 +19,7 @@ pub mod delivery;
 pub mod demo;
 pub mod disclosure;
 pub mod documents;
+mod encryption;
 mod fault;
 pub mod initial_access_token;
 pub mod interaction;

@@ -4,9 +4,11 @@
 use super::caller::Caller;
 use super::clients::KnownClient;
 use super::decoupled::{self, Door};
+use super::encryption::Envelope;
 use super::representation::{self, Stated};
 use super::{
-    Fault, Outcome, Services, audit, client_authentication, disclosure, keys, organizations, possession, token_exchange,
+    Fault, Outcome, Services, audit, client_authentication, disclosure, encryption, keys, organizations, possession,
+    token_exchange,
 };
 use crate::audit::{GrantEvent, Word};
 use crate::base::{Presented, RowId, Secret, Timestamp, dated_token, sha256};
@@ -40,7 +42,14 @@ pub async fn respond(services: &Services, caller: &Caller, parameters: &Paramete
         Ok(held) => held,
         Err(error) => return Ok(Err(error)),
     };
-    let by = By { known: &known, held };
+    // Before a code or refresh token is used up: a client whose keys cannot be got shall not lose it.
+    let envelope = if request.asks_for_id_token() {
+        let wanted = known.client.metadata.doors.id_token_encryption();
+        encryption::envelope(services, &known.client, wanted).await?
+    } else {
+        None
+    };
+    let by = By { known: &known, held, envelope };
     match request {
         TokenRequest::Code(exchange) => redeem(services, &by, &exchange).await,
         TokenRequest::Refresh(exchange) => refresh(services, &by, &exchange).await,
@@ -57,6 +66,8 @@ pub(super) struct By<'a> {
     pub known: &'a KnownClient,
     /// Its key.
     pub held: Option<Confirmation>,
+    /// What its ID tokens are encrypted with.
+    pub envelope: Option<Envelope>,
 }
 
 async fn redeem(services: &Services, by: &By<'_>, exchange: &CodeExchange) -> Outcome<Result<Value, Error>> {
@@ -390,6 +401,7 @@ async fn tokens(
         claims.insert(jwt_claims::AUTH_REQ_ID.to_owned(), auth_req_id.as_str().into());
     }
     let id_token = sign(services, algorithm.as_str(), TokenKind::IdToken, claims)?;
+    let id_token = encryption::nested(by.envelope.as_ref(), id_token)?;
     let mut answer = answer(&access_token, &access, now);
     answer.insert("id_token".to_owned(), Value::from(id_token));
     if let Some(details) = stated.details() {

@@ -4,13 +4,13 @@ use super::problem::{Answer, Problem, finish};
 use super::visitor::Visitor;
 use super::{AppState, cookies, signin, signout};
 use crate::flow::authorize::{self, Arrival, Begin};
-use crate::flow::bearer_token::{self, UserinfoAnswer};
+use crate::flow::bearer_token::{self, IntrospectionAnswer, UserinfoAnswer};
 use crate::flow::caller::Caller;
 use crate::flow::pushed_request::{self, Pushed};
 use crate::flow::{Fault, client_authentication, possession, token};
 use crate::protocol::bearer::{self, Scheme};
 use crate::protocol::client::GrantType;
-use crate::protocol::{Error, ErrorCode, Parameters, ShowReason};
+use crate::protocol::{Error, ErrorCode, Parameters, ShowReason, introspection};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
@@ -150,7 +150,14 @@ async fn about_token(state: &AppState, caller: &Caller, (headers, body): (&Heade
         return oauth_error(&crate::protocol::client_authentication::failed("public_client"), headers);
     }
     let outcome = if ask {
-        bearer_token::introspect(services, &known, presented).await.map(|answer| json_answer(StatusCode::OK, &answer))
+        let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let asked = (presented, introspection::asks_for_jwt(accept));
+        bearer_token::introspect_as(services, &known, asked).await.map(|answer| match answer {
+            IntrospectionAnswer::Plain(answer) => json_answer(StatusCode::OK, &answer),
+            IntrospectionAnswer::Jwt(jwt) => {
+                ([(header::CONTENT_TYPE, introspection::JWT_MEDIA_TYPE)], jwt).into_response()
+            }
+        })
     } else {
         bearer_token::revoke(services, &known, presented).await.map(|()| StatusCode::OK.into_response())
     };
@@ -164,7 +171,7 @@ async fn userinfo(State(state): State<AppState>, caller: Caller) -> Response {
     };
     let response = match bearer_token::userinfo(&state.services, &caller, &shown).await {
         Ok(Ok(UserinfoAnswer::Plain(value))) => json_answer(StatusCode::OK, &value),
-        Ok(Ok(UserinfoAnswer::Signed(jwt))) => ([(header::CONTENT_TYPE, "application/jwt")], jwt).into_response(),
+        Ok(Ok(UserinfoAnswer::Jwt(jwt))) => ([(header::CONTENT_TYPE, "application/jwt")], jwt).into_response(),
         Ok(Err(error)) => refused_token(shown.scheme, Some(&error)),
         Err(fault) => oauth_fault(&fault),
     };
@@ -209,14 +216,17 @@ pub fn oauth_error(error: &Error, headers: &HeaderMap) -> Response {
 /// Our own failure, at an endpoint of clients: never a yes, never "wrong credentials" (I9).
 pub fn oauth_fault(fault: &Fault) -> Response {
     let (status, code) = match fault {
-        Fault::Unavailable(_) | Fault::Overloaded { .. } => {
+        Fault::Unavailable(_) | Fault::Overloaded { .. } | Fault::NoRecipient { .. } => {
             (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
         }
         Fault::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
     };
     let id = crate::base::ErrorId::new(&crate::base::SystemEntropy);
     tracing::error!(error_id = %id, reason = fault.reason(), fault = %fault, "a client's request failed");
-    let description = "The server could not do this now. Try again later.";
+    let description = match fault {
+        Fault::NoRecipient { .. } => Error::NO_RECIPIENT.description,
+        _ => "The server could not do this now. Try again later.".into(),
+    };
     let body = json!({ "error": code, "error_description": description, "error_id": id.as_str() });
     let mut response = json_answer(status, &body);
     if status == StatusCode::SERVICE_UNAVAILABLE {

@@ -130,7 +130,7 @@ pub async fn as_pages(State(state): State<AppState>, visitor: Visitor, request: 
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
         let reason = match &fault {
-            Fault::Unavailable(_) => ProblemReason::OutOfService,
+            Fault::Unavailable(_) | Fault::NoRecipient { .. } => ProblemReason::OutOfService,
             Fault::Overloaded { .. } => ProblemReason::Overloaded,
             Fault::Internal(_) => ProblemReason::Internal,
         };

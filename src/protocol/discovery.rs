@@ -2,6 +2,7 @@
 
 use super::authorize::{Prompt, ResponseMode};
 use super::client::{AuthenticationMethod, GrantType};
+use super::encryption::{ContentEncryption, KeyManagement};
 use super::representation;
 use super::scope::{self, ClaimName};
 use super::{MacAlgorithm, SigningAlgorithm};
@@ -168,6 +169,7 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "token_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
         "introspection_endpoint_auth_methods_supported": confidential,
         "introspection_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
+        "introspection_signing_alg_values_supported": algorithms,
         "revocation_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
         "authorization_response_iss_parameter_supported": true,
@@ -176,6 +178,7 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
     });
     let Some(members) = document.as_object_mut() else { return document };
     members.extend(other_devices(endpoints, &signatures));
+    members.extend(encrypted_answers());
     if capabilities.representation {
         // RFC 9396 10.
         members.insert("authorization_details_types_supported".to_owned(), json!([representation::TYPE]));
@@ -216,6 +219,16 @@ const ALIASED: &[(&str, &str)] = &[
 pub fn is_aliased(path: &str) -> bool {
     let below = |of: &str| path.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     ALIASED.iter().any(|(_, of)| below(of))
+}
+
+/// What is encrypted to keys of clients (OpenID Connect Discovery 3, JARM 4, RFC 9701 7).
+fn encrypted_answers() -> impl Iterator<Item = (String, Value)> {
+    ["id_token", "userinfo", "authorization", "introspection"].into_iter().flat_map(|answer| {
+        [
+            (format!("{answer}_encryption_alg_values_supported"), json!(KeyManagement::ALL)),
+            (format!("{answer}_encryption_enc_values_supported"), json!(ContentEncryption::ALL)),
+        ]
+    })
 }
 
 /// What is asked for on another device than the person's (RFC 8628 4, CIBA 4).

@@ -1,6 +1,7 @@
 //! Encryption algorithms of JWE (RFC 7518 4, 5) that are spoken here.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::fmt;
 
 /// How the content key reaches the recipient (RFC 7518 4.1). No RSA1_5, no `dir`, no PBES2 (F10).
@@ -33,6 +34,26 @@ impl KeyManagement {
     /// From a JWA name, letter for letter.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
+    }
+
+    /// Whether type, curve, `use`, `alg` and `key_ops` of a public JWK allow to encrypt to it (RFC 7517 4.1 to 4.4).
+    pub fn fits(self, jwk: &Map<String, Value>) -> bool {
+        let says = |name: &str, wanted: &str| jwk.get(name).and_then(Value::as_str) == Some(wanted);
+        let silent_or = |name: &str, wanted: &str| !jwk.contains_key(name) || says(name, wanted);
+        let kind = match self {
+            Self::RsaOaep256 => says("kty", "RSA"),
+            Self::EcdhEs | Self::EcdhEsA256kw => says("kty", "EC") && (says("crv", "P-256") || says("crv", "P-384")),
+        };
+        let wanted = |one: &str| match self {
+            Self::RsaOaep256 => matches!(one, "encrypt" | "wrapKey"),
+            Self::EcdhEs | Self::EcdhEsA256kw => matches!(one, "deriveKey" | "deriveBits"),
+        };
+        let operations = match jwk.get("key_ops").map(Value::as_array) {
+            None => true,
+            Some(Some(list)) => list.iter().filter_map(Value::as_str).any(wanted),
+            Some(None) => false,
+        };
+        kind && operations && silent_or("use", "enc") && silent_or("alg", self.as_str())
     }
 }
 
@@ -79,6 +100,23 @@ impl ContentEncryption {
 impl fmt::Display for ContentEncryption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// What one kind of answer to a client is encrypted with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Encryption {
+    /// How the content key travels.
+    pub algorithm: KeyManagement,
+    /// How the content is encrypted.
+    pub content: ContentEncryption,
+}
+
+impl Encryption {
+    /// As registered: an `alg` without an `enc` means `A128CBC-HS256` (OpenID Connect Registration 2, JARM 3, RFC 9701
+    /// 6); nothing without an `alg`.
+    pub fn registered(algorithm: Option<KeyManagement>, content: Option<ContentEncryption>) -> Option<Self> {
+        algorithm.map(|algorithm| Self { algorithm, content: content.unwrap_or_default() })
     }
 }
 

@@ -166,6 +166,13 @@ impl Error {
     pub const TEMPORARILY_UNAVAILABLE: Self =
         Self::new(ErrorCode::TemporarilyUnavailable, "overload", "Too busy or a part is down. Try again later.");
 
+    /// RFC 6749 4.1.2.1: an answer that must be encrypted, for a client none of whose keys can be encrypted to now.
+    pub const NO_RECIPIENT: Self = Self::new(
+        ErrorCode::TemporarilyUnavailable,
+        "no_recipient",
+        "This answer must be encrypted, and none of the keys registered for this client fits or can be fetched.",
+    );
+
     /// The body of an error answer: RFC 6749 5.2, RFC 7591 3.2.2.
     pub fn to_json(&self) -> Value {
         json!({ "error": self.code.as_str(), "error_description": self.description })
@@ -257,6 +264,7 @@ pub(crate) mod tests {
             Error::UNMET_AUTHENTICATION_REQUIREMENTS,
             Error::SERVER_ERROR,
             Error::TEMPORARILY_UNAVAILABLE,
+            Error::NO_RECIPIENT,
         ] {
             assert!(is_lawful(&error.description), "{error:?}");
         }

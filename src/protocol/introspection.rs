@@ -78,6 +78,39 @@ pub fn active(token: &ActiveToken<'_>) -> Value {
     Value::Object(answer)
 }
 
+/// The media type of an answer that is a JWT (RFC 9701 5).
+pub const JWT_MEDIA_TYPE: &str = "application/token-introspection+jwt";
+
+/// Whether the caller asks for a JWT (RFC 9701 4): it names that type, and wants it no less than JSON. Wildcards ask for
+/// nothing in particular. `accept`: the values of its `Accept` headers.
+pub fn asks_for_jwt<'a>(accept: impl Iterator<Item = &'a str>) -> bool {
+    let (mut jwt, mut plain) = (0.0, 0.0);
+    for range in accept.flat_map(|value| value.split(',')) {
+        let mut parts = range.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+        // RFC 9110 12.4.2; what is no weight counts for nothing.
+        let weight: f32 = weight.map_or(1.0, |text| text.parse().unwrap_or(0.0));
+        if name.eq_ignore_ascii_case(JWT_MEDIA_TYPE) {
+            jwt = weight;
+        } else if name.eq_ignore_ascii_case("application/json") {
+            plain = weight;
+        }
+    }
+    jwt > 0.0 && jwt >= plain
+}
+
+/// The claims of a signed answer (RFC 9701 5): for the caller that asked and nobody else. Neither `sub` nor `exp` stands
+/// beside `token_introspection`, so that nobody takes it for a token.
+pub fn signed_claims(answer: Value, (issuer, caller): (&str, &str), now: Timestamp) -> Map<String, Value> {
+    Map::from_iter([
+        ("iss".to_owned(), issuer.into()),
+        ("aud".to_owned(), caller.into()),
+        ("iat".to_owned(), now.seconds().into()),
+        ("token_introspection".to_owned(), answer),
+    ])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +134,44 @@ mod tests {
         let app = client_with(|m| m.token_endpoint_auth_method = AuthenticationMethod::None);
         assert!(!may_introspect(&app, "portal", &["portal".into()]));
         assert!(may_revoke(&app, "portal") && !may_revoke(&app, "other"));
+    }
+
+    #[test]
+    fn rfc_9701_4_a_jwt_is_for_who_asks_for_it() {
+        let asks = |accept: &[&str]| asks_for_jwt(accept.iter().copied());
+        let jwt = JWT_MEDIA_TYPE;
+        for accept in [
+            vec![jwt],
+            vec!["Application/Token-Introspection+JWT"],
+            vec!["application/json, application/token-introspection+jwt"],
+            vec!["text/html", "application/token-introspection+jwt;q=0.5"],
+            vec!["application/json;q=0.4,application/token-introspection+jwt;v=1;q=0.5"],
+        ] {
+            assert!(asks(&accept), "{accept:?}");
+        }
+        for accept in [
+            vec![],
+            vec![""],
+            vec!["*/*"],
+            vec!["application/*"],
+            vec!["application/json"],
+            vec!["application/jwt"],
+            vec!["application/token-introspection+jwt;q=0"],
+            vec!["application/token-introspection+jwt;q=x"],
+            vec!["application/token-introspection+jwt;q=NaN"],
+            vec!["application/json, application/token-introspection+jwt;q=0.5"],
+        ] {
+            assert!(!asks(&accept), "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn rfc_9701_5_nothing_at_the_top_makes_a_token_of_it() {
+        let claims = signed_claims(inactive(), ("https://id.example", "api"), Timestamp::from_seconds(100));
+        assert_eq!(
+            Value::Object(claims),
+            json!({"iss": "https://id.example", "aud": "api", "iat": 100, "token_introspection": {"active": false}})
+        );
     }
 
     #[test]

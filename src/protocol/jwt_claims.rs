@@ -29,6 +29,8 @@ pub enum TokenKind {
     LogoutToken,
     /// JARM 2.1. Told from an ID token by what it lacks: `sub` and `iat`.
     AuthorizationResponse,
+    /// RFC 9701 5.
+    Introspection,
     /// OpenID Connect Core 5.3.2. Told from an ID token by what it lacks: `exp` and `iat`.
     Userinfo,
 }
@@ -40,6 +42,7 @@ impl TokenKind {
             Self::IdToken | Self::Userinfo | Self::AuthorizationResponse => "JWT",
             Self::AccessToken => "at+jwt",
             Self::LogoutToken => "logout+jwt",
+            Self::Introspection => "token-introspection+jwt",
         }
     }
 }

@@ -203,11 +203,14 @@ fn f13_each_kind_passes_in_its_own_slot_only() {
         jti: "j",
     };
     let userinfo = Userinfo { subject: "s", levels: None, released: &empty, authorization_details: None };
+    let active = json!({ "active": true, "sub": "s", "exp": 1_000 });
+    let introspected = crate::protocol::introspection::signed_claims(active, (ISSUER, "portal"), NOW);
     let kinds = [
         (TokenKind::IdToken, id_token(&empty, &authentication)),
         (TokenKind::AccessToken, access_token().claims()),
         (TokenKind::LogoutToken, logout.claims()),
         (TokenKind::Userinfo, userinfo.signed_claims(ISSUER, "portal")),
+        (TokenKind::Introspection, introspected),
     ];
     for (kind, claims) in &kinds {
         let token = signed(Some(kind.typ()), claims.clone());

@@ -78,10 +78,16 @@ impl AuthorizeResponse {
     /// [`AuthorizeResponse::deliver_signed`]; here the client only learns that something failed, never the code.
     pub fn deliver(&self, endpoints: &Endpoints) -> Delivery {
         if self.response_mode.is_signed() {
-            let failed = Self { answer: AuthorizeAnswer::Error(Error::SERVER_ERROR), ..self.clone() };
-            return self.carry(failed.fields(endpoints));
+            return self.deliver_failure(Error::SERVER_ERROR, endpoints);
         }
         self.carry(self.fields(endpoints))
+    }
+
+    /// In place of an answer that cannot be signed or encrypted as the client registered it: that it failed, in the
+    /// clear, and nothing else.
+    pub fn deliver_failure(&self, error: Error, endpoints: &Endpoints) -> Delivery {
+        let failed = Self { answer: AuthorizeAnswer::Error(error), ..self.clone() };
+        self.carry(failed.fields(endpoints))
     }
 
     /// JARM 2.1: what is signed, and encrypted after that if the client registered it. `aud` is the client alone.

@@ -69,6 +69,14 @@ fn invalid_grant(reason: &'static str, description: &'static str) -> Error {
 }
 
 impl TokenRequest {
+    /// Whether the answer may hold an ID token: wherever a person signed in.
+    pub const fn asks_for_id_token(&self) -> bool {
+        match self {
+            Self::Code(_) | Self::Refresh(_) | Self::Device(_) | Self::Ciba(_) => true,
+            Self::ClientCredentials(_) | Self::Exchange(_) => false,
+        }
+    }
+
     /// Reads the parameters of a token request; those that authenticate the client are read elsewhere.
     ///
     /// # Errors

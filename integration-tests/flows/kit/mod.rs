@@ -6,12 +6,15 @@ pub mod house;
 #[path = "../../lib/key.rs"]
 mod key;
 pub mod portal;
+#[path = "../../lib/reader.rs"]
+mod reader;
 pub mod site;
 
 pub use browser::{Browser, Page};
 pub use house::{Citizen, HOA, House, MINH};
 pub use key::Key;
 pub use portal::{Portal, claims_of};
+pub use reader::{Reader, part_of};
 pub use site::WebSite;
 
 use std::time::Duration;

@@ -98,14 +98,16 @@ pub(super) struct Wrapped {
 }
 
 impl Recipient {
-    /// The first key of a client's set that is meant for encryption with `algorithm` (RFC 7517 4.2 to 4.4).
+    /// The key of a client's set to encrypt to with `algorithm` (RFC 7517 4.2 to 4.4): the first that says it is for
+    /// encryption, else the first that does not say what it is for.
     ///
     /// # Errors
     /// [`JweError::KeySet`] for a set or key that cannot be read, [`JweError::UnknownKey`] when none fits.
     pub fn from_jwks(jwks: &Value, algorithm: KeyManagement) -> Result<Self, JweError> {
         let keys = jwks.get("keys").and_then(Value::as_array).ok_or(JweError::KeySet)?;
-        let jwk = keys.iter().filter_map(Value::as_object).find(|jwk| fits(jwk, algorithm));
-        let jwk = jwk.ok_or(JweError::UnknownKey)?;
+        let fitting = || keys.iter().filter_map(Value::as_object).filter(|jwk| algorithm.fits(jwk));
+        let said = fitting().find(|jwk| jwk.contains_key("use"));
+        let jwk = said.or_else(|| fitting().next()).ok_or(JweError::UnknownKey)?;
         let public = match algorithm {
             KeyManagement::RsaOaep256 => Public::Rsa(rsa_public(jwk)?),
             KeyManagement::EcdhEs | KeyManagement::EcdhEsA256kw => {
@@ -152,22 +154,6 @@ impl Recipient {
             }
         }
     }
-}
-
-/// Whether type, `use`, `alg` and `key_ops` of a client's key allow to encrypt to it.
-fn fits(jwk: &Map<String, Value>, algorithm: KeyManagement) -> bool {
-    let says = |name: &str, wanted: &str| jwk.get(name).and_then(Value::as_str) == Some(wanted);
-    let silent_or = |name: &str, wanted: &str| !jwk.contains_key(name) || says(name, wanted);
-    let kind = match algorithm {
-        KeyManagement::RsaOaep256 => says("kty", "RSA"),
-        _ => says("kty", "EC") && (says("crv", "P-256") || says("crv", "P-384")),
-    };
-    let operations = match jwk.get("key_ops").map(Value::as_array) {
-        None => true,
-        Some(Some(list)) => list.iter().filter_map(Value::as_str).any(|one| matches!(one, "encrypt" | "wrapKey")),
-        Some(None) => false,
-    };
-    kind && operations && silent_or("use", "enc") && silent_or("alg", algorithm.as_str())
 }
 
 fn rsa_public(jwk: &Map<String, Value>) -> Result<OaepPublicEncryptingKey, JweError> {

@@ -3,7 +3,7 @@
 
 use super::{AccessTokenFormat, DeliveryMode, Profile};
 use crate::protocol::SigningAlgorithm;
-use crate::protocol::encryption::{ContentEncryption, KeyManagement};
+use crate::protocol::encryption::{ContentEncryption, Encryption, KeyManagement};
 use crate::protocol::mutual_tls::RegisteredName;
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +91,26 @@ pub struct Doors {
 }
 
 impl Doors {
+    /// How its ID tokens are encrypted, and its logout tokens with them (Back-Channel Logout 1.0 section 2.6).
+    pub fn id_token_encryption(&self) -> Option<Encryption> {
+        Encryption::registered(self.id_token_encrypted_response_alg, self.id_token_encrypted_response_enc)
+    }
+
+    /// How its userinfo answers are encrypted.
+    pub fn userinfo_encryption(&self) -> Option<Encryption> {
+        Encryption::registered(self.userinfo_encrypted_response_alg, self.userinfo_encrypted_response_enc)
+    }
+
+    /// How what it hears of tokens is encrypted (RFC 9701 6).
+    pub fn introspection_encryption(&self) -> Option<Encryption> {
+        Encryption::registered(self.introspection_encrypted_response_alg, self.introspection_encrypted_response_enc)
+    }
+
+    /// How its signed authorization answers are encrypted (JARM 3).
+    pub fn authorization_encryption(&self) -> Option<Encryption> {
+        Encryption::registered(self.authorization_encrypted_response_alg, self.authorization_encrypted_response_enc)
+    }
+
     /// RFC 8705 2.1.2: the names of certificates that are registered; a client of `tls_client_auth` has exactly one.
     pub fn certificate_names(&self) -> Vec<RegisteredName> {
         [

@@ -1,6 +1,7 @@
 //! The rules of registration.
 
-use super::{ApplicationType, AuthenticationMethod, ClientMetadata, DeliveryMode, GrantType, Profile, Sharing};
+use super::{ApplicationType, AuthenticationMethod, ClientMetadata, DeliveryMode, Doors, GrantType, Profile, Sharing};
+use crate::protocol::encryption::KeyManagement;
 use crate::protocol::scope::{self, ScopeSet};
 use crate::protocol::strict_json::{self, Limits};
 use crate::protocol::{AssertionAlgorithm, Error, ErrorCode, SigningAlgorithm, SigningAlgorithms, uri};
@@ -122,6 +123,7 @@ const RULES: &[Rule] = &[
     redirect_uris,
     public_clients,
     keys,
+    encryption,
     certificates,
     levels,
     acr_values,
@@ -193,6 +195,7 @@ pub(super) fn validate(mut metadata: ClientMetadata, policy: RegistrationPolicy)
         // RFC 7591 2.1: response types belong to the code grant; `code` is only the default of a member left out.
         metadata.response_types.clear();
     }
+    content_encryption(&mut metadata.doors);
     if metadata.scope.is_empty() && signs_in(&metadata) {
         metadata.scope = ScopeSet::parse(scope::OPENID).unwrap_or_default();
     }
@@ -200,20 +203,27 @@ pub(super) fn validate(mut metadata: ClientMetadata, policy: RegistrationPolicy)
     Ok(metadata)
 }
 
+/// OpenID Connect Registration 2: what an `alg` without an `enc` means is said to the client.
+fn content_encryption(doors: &mut Doors) {
+    let pairs = [
+        (doors.id_token_encrypted_response_alg, &mut doors.id_token_encrypted_response_enc),
+        (doors.userinfo_encrypted_response_alg, &mut doors.userinfo_encrypted_response_enc),
+        (doors.authorization_encrypted_response_alg, &mut doors.authorization_encrypted_response_enc),
+        (doors.introspection_encrypted_response_alg, &mut doors.introspection_encrypted_response_enc),
+        (doors.request_object_encryption_alg, &mut doors.request_object_encryption_enc),
+    ];
+    for (algorithm, content) in pairs {
+        if algorithm.is_some() {
+            content.get_or_insert_default();
+        }
+    }
+}
+
 /// Members of doors that this version does not serve.
 const UNSERVED: &[&str] = &[
     "request_object_encryption_alg",
     "request_object_encryption_enc",
     "request_uris",
-    "authorization_encrypted_response_alg",
-    "authorization_encrypted_response_enc",
-    "id_token_encrypted_response_alg",
-    "id_token_encrypted_response_enc",
-    "userinfo_encrypted_response_alg",
-    "userinfo_encrypted_response_enc",
-    "introspection_signed_response_alg",
-    "introspection_encrypted_response_alg",
-    "introspection_encrypted_response_enc",
     "access_token_format",
     "frontchannel_logout_uri",
     "frontchannel_logout_session_required",
@@ -501,6 +511,37 @@ fn keys(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
                 "jwks holds a private key. Make a new key pair and send the public part only.",
             ));
         }
+    }
+    Ok(())
+}
+
+/// OpenID Connect Registration 2, JARM 3, RFC 9701 6: an `enc` goes with its `alg`, and the client has a key that fits. Nothing is
+/// keyed with a secret: only asymmetric algorithms have a name here.
+fn encryption(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
+    let doors = &metadata.doors;
+    let answers = [
+        (doors.id_token_encrypted_response_alg, doors.id_token_encrypted_response_enc),
+        (doors.userinfo_encrypted_response_alg, doors.userinfo_encrypted_response_enc),
+        (doors.authorization_encrypted_response_alg, doors.authorization_encrypted_response_enc),
+        (doors.introspection_encrypted_response_alg, doors.introspection_encrypted_response_enc),
+    ];
+    let requests = (doors.request_object_encryption_alg, doors.request_object_encryption_enc);
+    if answers.iter().chain([&requests]).any(|(algorithm, content)| algorithm.is_none() && content.is_some()) {
+        return Err(invalid("enc_without_alg", "A member that ends in _enc needs the one of the same name in _alg."));
+    }
+    let algorithms = || answers.iter().filter_map(|(algorithm, _)| *algorithm);
+    if metadata.jwks.is_none() && metadata.jwks_uri.is_none() && algorithms().next().is_some() {
+        return Err(invalid("jwks_missing", "Encrypted answers need jwks or jwks_uri with a key to encrypt to."));
+    }
+    let Some(keys) = metadata.jwks.as_ref().and_then(|set| set.get("keys")).and_then(Value::as_array) else {
+        // Keys behind an address are looked at when they are needed: they change.
+        return Ok(());
+    };
+    let fits = |algorithm: KeyManagement| keys.iter().filter_map(Value::as_object).any(|key| algorithm.fits(key));
+    if !algorithms().all(fits) {
+        let text =
+            "jwks holds no key that answers can be encrypted to: of use enc or none, of a type that fits the alg.";
+        return Err(invalid("no_encryption_key", text));
     }
     Ok(())
 }

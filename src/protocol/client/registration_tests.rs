@@ -578,3 +578,43 @@ fn a10_a_client_that_signs_its_requests_has_no_door_without_a_signature() {
         assert_eq!(signing(grants.clone()).unwrap_err().reason, "signed_everywhere", "{grants}");
     }
 }
+
+/// OpenID Connect Registration 2, JARM 3, RFC 9701 6: what answers are encrypted with, and to which keys.
+#[test]
+fn encryption_needs_an_asymmetric_algorithm_and_a_key_that_fits() {
+    let key = |change: Value| {
+        let mut key = json!({ "kty": "EC", "crv": "P-256", "x": "x", "y": "y" });
+        key.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        json!({ "keys": [key] })
+    };
+    for answer in ["id_token", "userinfo", "authorization", "introspection"] {
+        let alg = format!("{answer}_encrypted_response_alg");
+        let enc = format!("{answer}_encrypted_response_enc");
+        for jwks in [key(json!({})), key(json!({ "use": "enc" })), key(json!({ "alg": "ECDH-ES" }))] {
+            let taken = register(STRICT, json!({ (&*alg): "ECDH-ES", "jwks": jwks })).unwrap();
+            let written = serde_json::to_value(&taken).unwrap();
+            assert_eq!(written[&enc], "A128CBC-HS256", "what is left out is said");
+        }
+        let behind =
+            register(STRICT, json!({ (&*alg): "RSA-OAEP-256", (&*enc): "A256GCM", "jwks_uri": "https://a.example/k" }));
+        assert_eq!(serde_json::to_value(behind.unwrap()).unwrap()[&enc], "A256GCM");
+        for (change, reason) in [
+            (json!({ (&*alg): "ECDH-ES" }), "jwks_missing"),
+            (json!({ (&*enc): "A256GCM", "jwks": key(json!({})) }), "enc_without_alg"),
+            (json!({ (&*alg): "RSA-OAEP-256", "jwks": key(json!({})) }), "no_encryption_key"),
+            (json!({ (&*alg): "ECDH-ES", "jwks": key(json!({ "use": "sig" })) }), "no_encryption_key"),
+            (json!({ (&*alg): "ECDH-ES", "jwks": key(json!({ "alg": "ES256" })) }), "no_encryption_key"),
+            (json!({ (&*alg): "ECDH-ES", "jwks": key(json!({ "key_ops": ["verify"] })) }), "no_encryption_key"),
+            (json!({ (&*alg): "ECDH-ES", "jwks": key(json!({ "crv": "secp256k1" })) }), "no_encryption_key"),
+        ] {
+            assert_eq!(refused(STRICT, change.clone()).reason, reason, "{change}");
+        }
+        // F10: nothing keyed with a secret or a password, no RSA1_5.
+        for name in ["dir", "A128KW", "A256GCMKW", "PBES2-HS256+A128KW", "RSA1_5", "RSA-OAEP", "none"] {
+            assert_eq!(
+                refused(STRICT, json!({ (&*alg): name, "jwks": key(json!({})) })).reason,
+                "wrong_metadata_member"
+            );
+        }
+    }
+}
