@@ -40,6 +40,14 @@ for (const button of all('[data-reveal]')) {
 
 for (const form of all('form[data-auto-submit]')) setTimeout(() => form.submit(), 50);
 
+// Back to the portal once the frames that sign out elsewhere have loaded, or after five seconds.
+const onward = document.querySelector('[data-onward]');
+if (onward) {
+  const go = () => location.replace(onward.href);
+  addEventListener('load', go);
+  setTimeout(go, 5000);
+}
+
 // A page that waits looks again; without a script its meta element does.
 const waits = document.querySelector('[data-refresh]');
 if (waits) setTimeout(() => location.replace(location.href), Number(waits.dataset.refresh) * 1000);

@@ -18,14 +18,14 @@ use std::time::Duration;
 
 /// The portal's side, on loopback: what it received, and the status it answers.
 #[derive(Clone)]
-struct Ear {
+pub struct Ear {
     heard: Arc<Mutex<Vec<String>>>,
     status: Arc<Mutex<u16>>,
-    url: String,
+    pub url: String,
 }
 
 impl Ear {
-    async fn answering(status: u16) -> Self {
+    pub async fn answering(status: u16) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://127.0.0.1:{}/backchannel", listener.local_addr().unwrap().port());
         let ear = Self { heard: Arc::default(), status: Arc::new(Mutex::new(status)), url };

@@ -62,6 +62,8 @@ mod sessions;
 #[cfg(test)]
 mod sign_on;
 #[cfg(test)]
+mod signing_out;
+#[cfg(test)]
 mod skipping;
 #[cfg(test)]
 mod stopping;

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::crypto::Sealer;
 use crate::db::Db;
 use crate::flow::client_registration::{self, NewClient, Registering, Shown};
+use crate::flow::logout::{self, Delivery};
 use crate::flow::{client_logo, clients, metadata};
 use crate::protocol::Error;
 use clap::Subcommand;
@@ -24,6 +25,7 @@ pub const HELP: &str = "Examples:
   dinhdanh client list
   dinhdanh client show my-portal --json
   dinhdanh client rotate-secret my-portal
+  dinhdanh client deliveries my-portal
   dinhdanh client disable my-portal
 
 Exit codes: 0 done, 1 refused or failed, 2 used wrongly.";
@@ -66,6 +68,14 @@ const HELP_DISABLE: &str = "Examples:
 Ends the client's grants and tokens at once. Running nodes hear of it at once over Redis, else within seconds.
 
 Exit codes: 0 disabled, 1 no such client, or failed, 2 used wrongly.";
+
+const HELP_DELIVERIES: &str = "Examples:
+  dinhdanh client deliveries my-portal
+  dinhdanh client deliveries my-portal --hours 168 --json
+
+Says when each back-channel logout was taken or given up, newest first, at most 1000. Names nobody.
+
+Exit codes: 0 done, 1 no such client, or failed, 2 used wrongly.";
 
 /// The largest metadata that is read, in bytes.
 const MAX_METADATA: u64 = 1024 * 1024;
@@ -111,6 +121,15 @@ enum Action {
         #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=3650))]
         expires_days: u32,
     },
+    /// List the sign-outs that a client was told of.
+    #[command(after_help = HELP_DELIVERIES)]
+    Deliveries {
+        /// The client's id.
+        id: String,
+        /// Of how many hours until now.
+        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8760))]
+        hours: u32,
+    },
     /// Switch a client off.
     #[command(after_help = HELP_DISABLE)]
     Disable {
@@ -134,6 +153,7 @@ pub async fn run(arguments: ClientArguments, json: bool) -> Result<ExitCode, Fai
         Action::RotateSecret { id, overlap_hours, expires_days } => {
             rotate_secret(&config, &db, (&id, overlap_hours, expires_days), json).await?;
         }
+        Action::Deliveries { id, hours } => deliveries(&db, (&id, hours), json).await?,
         Action::Disable { id } => disable(&config, &db, &id, json).await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -281,6 +301,28 @@ async fn list(db: &Db, json: bool) -> Result<(), Failure> {
 async fn show(db: &Db, client_id: &str, json: bool) -> Result<(), Failure> {
     let client = client_registration::show(db, client_id).await?.ok_or_else(|| unknown(client_id))?;
     print(&facts(&client), json);
+    Ok(())
+}
+
+async fn deliveries(db: &Db, (client_id, hours): (&str, u32), json: bool) -> Result<(), Failure> {
+    if client_registration::show(db, client_id).await?.is_none() {
+        return Err(unknown(client_id));
+    }
+    let since = SystemClock.now().minus(Duration::from_secs(u64::from(hours) * 3_600));
+    let all = logout::deliveries(db, client_id, since).await?;
+    let outcome = |one: &Delivery| if one.delivered { "delivered" } else { "given_up" };
+    if json {
+        let row =
+            |one: &Delivery| json!({ "at": one.at.to_string(), "outcome": outcome(one), "attempts": one.attempts });
+        output::json(&json!({ "client_id": client_id, "deliveries": all.iter().map(row).collect::<Vec<_>>() }));
+        return Ok(());
+    }
+    if all.is_empty() {
+        output::line(format!("{client_id} was told of no sign-out in this time."));
+    }
+    for one in &all {
+        output::line(format!("{}  {:9}  {} attempts", one.at, outcome(one), one.attempts));
+    }
     Ok(())
 }
 

@@ -3,16 +3,18 @@
 use super::outbox::{self, Posting};
 use super::session::{self, LiveSession};
 use super::{Fault, Outcome, Services, audit, clients};
-use crate::audit::{SessionEvent, Word};
-use crate::base::{PersonId, SessionId};
+use crate::audit::{Entry, Event, SessionEvent, Word};
+use crate::base::{PersonId, SessionId, Timestamp};
 use crate::cache::Space;
 use crate::crypto::Expect;
+use crate::db::Db;
 use crate::protocol::jwt_claims::{IdTokenHint, TokenKind};
 use crate::protocol::logout::{self as rules, LogoutRequest, LogoutReturn};
 use crate::protocol::{Error, Parameters, jws};
 use crate::store;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 use std::time::Duration;
 
 const SPACE: Space = Space("logout");
@@ -36,8 +38,6 @@ pub struct Done {
     pub client_id: Option<String>,
     /// Where it wants the person back: a registered address with its state.
     pub back: Option<LogoutReturn>,
-    /// Portals that are being told.
-    pub told: Vec<String>,
     /// The session that ended, to look up how telling went.
     pub session: Option<SessionId>,
 }
@@ -83,7 +83,7 @@ pub async fn request(
         services.cache.put(SPACE, &handle, &pending, LIFETIME).await?;
         return Ok(Ok(Requested::Ask(handle)));
     }
-    done.told = sign_out(services, live, "portal").await?;
+    sign_out(services, live, "portal").await?;
     done.session = Some(live.session.id);
     Ok(Ok(Requested::Done(done)))
 }
@@ -133,20 +133,19 @@ pub async fn confirm(services: &Services, handle: &str, live: &LiveSession, leav
     }
     let mut done = pending.done;
     if leave {
-        done.told = sign_out(services, live, "portal").await?;
+        sign_out(services, live, "portal").await?;
         done.session = Some(live.session.id);
     }
     Ok(Some(done))
 }
 
 /// Ends a session by the person's or a portal's wish.
-pub async fn sign_out(services: &Services, live: &LiveSession, by: &'static str) -> Outcome<Vec<String>> {
+pub async fn sign_out(services: &Services, live: &LiveSession, by: &'static str) -> Outcome<()> {
     let mut tx = services.db.begin().await?;
     let entry = audit::entry(services, SessionEvent::LogoutRequested { by: Word::new(by) });
     audit::append(&mut tx, entry.person(live.session.person_id).session(live.session.id)).await?;
-    let told = session::end_in(services, &mut tx, (live.session.id, live.session.person_id), "signed_out").await?;
-    tx.commit().await?;
-    Ok(told)
+    session::end_in(services, &mut tx, (live.session.id, live.session.person_id), "signed_out").await?;
+    Ok(tx.commit().await?)
 }
 
 /// Ends every session of a person, on all devices.
@@ -154,21 +153,85 @@ pub async fn sign_out_everywhere(services: &Services, person: PersonId) -> Outco
     session::end_all(services, person, None, "signed_out_everywhere").await
 }
 
-/// The portals that were told of a session's end, failed at least once and have not answered since: the person can
-/// close the browser.
-pub async fn unanswered(services: &Services, session: SessionId) -> Outcome<Vec<String>> {
-    let mut clients = Vec::new();
+/// What a portal of a session that ended knows of the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Telling {
+    /// It took the logout token.
+    Told(Timestamp),
+    /// The logout token is on its way.
+    Waiting,
+    /// It failed to take it, and is asked again or was given up.
+    Unanswered,
+    /// It is told by the person's browser, which nobody can confirm.
+    InBrowser,
+    /// It registered no way to be told.
+    Never,
+}
+
+/// How a session's portals learn of its end.
+#[derive(Debug, Clone, Default)]
+pub struct Farewell {
+    /// Every portal of the session by its identifier, in order of the first sign-in there.
+    pub portals: Vec<(String, Telling)>,
+    /// What the browser loads in frames (Front-Channel Logout 1.0 section 2).
+    pub frames: Vec<String>,
+}
+
+/// The record of telling: as far as it is known now.
+pub async fn farewell(services: &Services, session: SessionId) -> Outcome<Farewell> {
+    let mut sent = HashMap::new();
     for message in store::outbox::list_by_reference(&services.db, &session::reference(session)).await? {
-        let given_up = message.outcome == Some(store::outbox::Outcome::GivenUp);
-        let failing = message.finished_at.is_none() && message.last_error.is_some();
-        if !given_up && !failing {
-            continue;
-        }
         if let Posting::Logout { client_id, .. } = outbox::open(services, message.id, &message.payload_sealed)? {
-            clients.push(client_id);
+            sent.insert(client_id, telling(&message));
         }
     }
-    Ok(clients)
+    let endpoints = super::metadata::endpoints(services);
+    let mut farewell = Farewell::default();
+    for visit in store::session_client::list(&services.db, session).await? {
+        let known = clients::find(services, &visit.client_id).await?;
+        let frame =
+            known.and_then(|known| rules::frontchannel_address(&known.client, &endpoints, &visit.sid.to_string()));
+        let in_browser = if frame.is_some() { Telling::InBrowser } else { Telling::Never };
+        let telling = sent.remove(&visit.client_id).unwrap_or(in_browser);
+        farewell.portals.push((visit.client_id, telling));
+        farewell.frames.extend(frame);
+    }
+    Ok(farewell)
+}
+
+fn telling(message: &store::outbox::OutboxMessage) -> Telling {
+    match (message.outcome, message.finished_at) {
+        (Some(store::outbox::Outcome::Delivered), Some(at)) => Telling::Told(at),
+        (Some(store::outbox::Outcome::GivenUp), _) => Telling::Unanswered,
+        _ if message.last_error.is_some() => Telling::Unanswered,
+        _ => Telling::Waiting,
+    }
+}
+
+/// One sign-out that a client was told of, or could not be told of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// When that was certain.
+    pub at: Timestamp,
+    /// It took the token.
+    pub delivered: bool,
+    /// After how many attempts.
+    pub attempts: u32,
+}
+
+/// The portal's own view of the record: the newest first, at most 1000.
+pub async fn deliveries(db: &Db, client_id: &str, since: Timestamp) -> Outcome<Vec<Delivery>> {
+    let entries = store::audit::list_logouts(db, client_id, since, 1_000).await?;
+    let delivery = |entry: Entry| match entry.event {
+        Event::Session(SessionEvent::LogoutDelivered { attempt }) => {
+            Some(Delivery { at: entry.at, delivered: true, attempts: attempt })
+        }
+        Event::Session(SessionEvent::LogoutFailed { attempts, .. }) => {
+            Some(Delivery { at: entry.at, delivered: false, attempts })
+        }
+        _ => None,
+    };
+    Ok(entries.into_iter().filter_map(delivery).collect())
 }
 
 /// Keeps a posted logout request until the browser comes back with its cookies. Sealed: it may hold an ID token.

@@ -20,6 +20,10 @@ pub struct RequestId(pub String);
 #[derive(Debug, Clone, Default)]
 pub struct FormTargets(pub Vec<String>);
 
+/// Other origins that this page loads in frames: the signed-out pages only (Front-Channel Logout 1.0).
+#[derive(Debug, Clone, Default)]
+pub struct FrameSources(pub Vec<String>);
+
 /// The answer may be kept by caches: discovery, JWKS, assets. Everything else is `no-store` (J6).
 #[derive(Debug, Clone, Copy)]
 pub struct Cacheable(pub u32);
@@ -154,12 +158,13 @@ pub async fn guard(State(state): State<AppState>, request: Request, next: Next) 
 /// Adds the guards.
 pub fn add_guards(site: &Site, response: &mut Response) {
     let targets = response.extensions_mut().remove::<FormTargets>().unwrap_or_default();
+    let frames = response.extensions_mut().remove::<FrameSources>().unwrap_or_default();
     let cacheable = response.extensions_mut().remove::<Cacheable>();
     let tells_origin = response.extensions_mut().remove::<TellsOrigin>().is_some();
-    let policy = if targets.0.is_empty() {
+    let policy = if targets.0.is_empty() && frames.0.is_empty() {
         Ok(HeaderValue::from_static(POLICY))
     } else {
-        HeaderValue::from_str(&content_security_policy(&targets.0))
+        HeaderValue::from_str(&content_security_policy(&targets.0, &frames.0))
     };
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
@@ -197,17 +202,25 @@ pub fn add_guards(site: &Site, response: &mut Response) {
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
-/// The policy for a page whose forms end here or at the portal of this flow.
+/// The policy for a page whose forms end here or at the portal of this flow, and for one that signs portals out in frames.
 /// (Browsers apply `form-action` to the redirect that follows a form, so the portal's origin must be named.)
-fn content_security_policy(form_targets: &[String]) -> String {
+fn content_security_policy(form_targets: &[String], frames: &[String]) -> String {
     let mut policy = String::from(POLICY);
-    for target in form_targets {
-        if target.chars().all(|c| c.is_ascii_alphanumeric() || "-._~:/[]+".contains(c)) {
-            policy.push(' ');
-            policy.push_str(target);
-        }
+    add_sources(&mut policy, form_targets);
+    if !frames.is_empty() {
+        policy.push_str("; frame-src");
+        add_sources(&mut policy, frames);
     }
     policy
+}
+
+fn add_sources(policy: &mut String, origins: &[String]) {
+    for origin in origins {
+        if origin.chars().all(|c| c.is_ascii_alphanumeric() || "-._~:/[]+".contains(c)) {
+            policy.push(' ');
+            policy.push_str(origin);
+        }
+    }
 }
 
 /// A panic in a handler ends that request only (X34), with an id and without its text.
@@ -246,9 +259,12 @@ mod tests {
 
     #[test]
     fn d9_k2_the_policy_has_no_way_around() {
-        let policy = content_security_policy(&["https://rp.example".to_owned(), "https://x; script-src *".to_owned()]);
+        let policy =
+            content_security_policy(&["https://rp.example".to_owned(), "https://x; script-src *".to_owned()], &[]);
         assert!(policy.contains("frame-ancestors 'none'") && policy.contains("default-src 'none'"));
         assert!(!policy.contains("unsafe"));
         assert!(policy.ends_with("form-action 'self' https://rp.example"), "{policy}");
+        let framing = content_security_policy(&[], &["https://rp.example".to_owned(), "'unsafe-inline'".to_owned()]);
+        assert!(framing.ends_with("form-action 'self'; frame-src https://rp.example"), "{framing}");
     }
 }

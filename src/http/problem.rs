@@ -2,6 +2,7 @@
 //! the page says what to do.
 
 use super::AppState;
+use super::layers::FrameSources;
 use super::visitor::Visitor;
 use crate::base::ErrorId;
 use crate::flow::Fault;
@@ -12,6 +13,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A page that could not be shown, and why.
@@ -165,7 +167,25 @@ impl From<ShowReason> for Problem {
 /// Renders a page with a status and the visitor's cookies.
 pub fn show(visitor: &Visitor, page: &impl Page, status: StatusCode) -> Answer<Response> {
     let html = page.render_page().map_err(Fault::internal)?;
-    Ok((status, visitor.cookies(), Html(html)).into_response())
+    let mut response = (status, visitor.cookies(), Html(html)).into_response();
+    // What stands in frames of the page, and nothing beside it, may be loaded there.
+    let frames = page.frame().map_or(&[][..], |frame| &frame.logout_frames);
+    if !frames.is_empty() {
+        let origins: BTreeSet<String> = frames.iter().map(|address| origin_of(address)).collect();
+        response.extensions_mut().insert(FrameSources(origins.into_iter().collect()));
+    }
+    Ok(response)
+}
+
+/// The origin of an address, as policies name it; of an app's address its scheme.
+pub fn origin_of(address: &str) -> String {
+    url::Url::parse(address).map_or_else(
+        |_| String::new(),
+        |url| match url.scheme() {
+            "https" | "http" => url.origin().ascii_serialization(),
+            scheme => format!("{scheme}:"),
+        },
+    )
 }
 
 /// Turns a handler's outcome into an answer.

@@ -3,13 +3,16 @@
 use super::AppState;
 use super::cookies;
 use super::form::{self, Form};
+use super::layers::FormTargets;
 use super::oidc;
-use super::problem::{Answer, Problem, finish, show};
+use super::problem::{Answer, Problem, finish, origin_of, show};
+use super::signin::host_of;
 use super::visitor::{Visitor, csrf_holds, csrf_token};
 use crate::flow::clients;
-use crate::flow::logout::{self, Done, Requested};
+use crate::flow::logout::{self, Done, Farewell, Requested, Telling};
 use crate::flow::session::{self, LiveSession};
-use crate::view::{self, ProblemReason};
+use crate::protocol::logout::LogoutReturn;
+use crate::view::{self, PortalBox, ProblemReason, ToldPortal};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
@@ -62,20 +65,36 @@ async fn resume(State(state): State<AppState>, visitor: Visitor, RawQuery(query)
 
 async fn request(state: &AppState, visitor: &Visitor, input: &[u8]) -> Answer<Response> {
     let live = visitor.session(state).await?;
-    match logout::request(&state.services, input, live.as_ref()).await? {
-        Err(error) => Err(oidc::unreadable_logout(&error)),
-        Ok(Requested::Ask(handle)) => Ok(Redirect::to(&format!("/logout/confirm?id={handle}")).into_response()),
-        Ok(Requested::Done(done)) => leave(state, done).await,
+    let response = match logout::request(&state.services, input, live.as_ref()).await? {
+        Err(error) => return Err(oidc::unreadable_logout(&error)),
+        Ok(Requested::Ask(handle)) => Redirect::to(&format!("/logout/confirm?id={handle}")).into_response(),
+        Ok(Requested::Done(done)) => leave(state, done).await?,
+    };
+    Ok((in_language(visitor, input), response).into_response())
+}
+
+/// RP-Initiated Logout 1.0 section 2: the portal's `ui_locales` come before the browser's wish.
+fn in_language(visitor: &Visitor, input: &[u8]) -> CookieJar {
+    let asked = url::form_urlencoded::parse(input).find(|(name, _)| name == "ui_locales");
+    let locale = asked.and_then(|(_, tags)| tags.split(' ').find_map(view::Locale::from_tag));
+    match locale.filter(|locale| *locale != visitor.locale) {
+        Some(locale) => CookieJar::new().add(cookies::build(cookies::LANGUAGE, locale.tag(), Some(cookies::A_YEAR))),
+        None => CookieJar::new(),
     }
 }
 
-/// Sends the browser where signing out ends: back to the portal, or to our own page. The session's cookie goes.
-async fn leave(state: &AppState, done: Done) -> Answer<Response> {
+/// Sends the browser where signing out ends: back to the portal, or to our own page, which comes first where portals are
+/// told in the browser. The session's cookie goes.
+pub async fn leave(state: &AppState, done: Done) -> Answer<Response> {
     let gone = CookieJar::new().add(cookies::expire(cookies::SESSION));
     let jar = if done.session.is_some() { gone } else { CookieJar::new() };
+    let frames = match done.session {
+        Some(session) => !logout::farewell(&state.services, session).await?.frames.is_empty(),
+        None => false,
+    };
     let to = match &done.back {
-        Some(back) => back.location(),
-        None => format!("/signed-out?id={}", logout::keep(&state.services, &done).await?),
+        Some(back) if !frames => back.location(),
+        _ => format!("/signed-out?id={}", logout::keep(&state.services, &done).await?),
     };
     Ok((jar, Redirect::to(&to)).into_response())
 }
@@ -93,15 +112,18 @@ async fn confirm_page(State(state): State<AppState>, visitor: Visitor, RawQuery(
         let Some(live) = visitor.session(&state).await? else {
             return Ok(Redirect::to("/signed-out").into_response());
         };
-        if logout::pending(&state.services, &handle, &live).await?.is_none() {
-            return Err(Problem::new(ProblemReason::Expired, "logout_question_gone"));
-        }
+        let pending = logout::pending(&state.services, &handle, &live).await?;
+        let pending = pending.ok_or(Problem::new(ProblemReason::Expired, "logout_question_gone"))?;
         let mut frame = visitor.frame(&state);
         frame.path = format!("/logout/confirm?id={handle}");
         frame.csrf = csrf_token(&state, visitor.cookie(cookies::SESSION).unwrap_or_default())?;
         let open_services = open_services(&state, &visitor, &live).await?;
         let page = view::ConfirmLogout { frame, logout: handle, person: live.full_name.clone(), open_services };
-        show(&visitor, &page, StatusCode::OK)
+        let mut response = show(&visitor, &page, StatusCode::OK)?;
+        if let Some(back) = &pending.back {
+            response.extensions_mut().insert(FormTargets(vec![origin_of(back.to.as_str())]));
+        }
+        Ok(response)
     };
     finish(&state, &visitor, outcome.await)
 }
@@ -157,12 +179,23 @@ async fn everywhere(State(state): State<AppState>, visitor: Visitor, headers: He
         let Some((live, _)) = session_form(&state, &visitor, (&headers, &body)).await? else {
             return Ok(Redirect::to("/signed-out").into_response());
         };
-        let told = logout::sign_out(&state.services, &live, "person").await?;
+        logout::sign_out(&state.services, &live, "person").await?;
         logout::sign_out_everywhere(&state.services, live.session.person_id).await?;
-        let done = Done { told, session: Some(live.session.id), ..Done::default() };
+        let done = Done { session: Some(live.session.id), ..Done::default() };
         leave(&state, done).await
     };
     finish(&state, &visitor, outcome.await)
+}
+
+const fn shown(telling: Telling, asked: bool) -> view::Telling {
+    match telling {
+        Telling::Told(at) => view::Telling::Told(at),
+        Telling::Waiting => view::Telling::Waiting,
+        Telling::Unanswered => view::Telling::Unanswered,
+        Telling::InBrowser => view::Telling::InBrowser,
+        Telling::Never if asked => view::Telling::Asked,
+        Telling::Never => view::Telling::Never,
+    }
 }
 
 async fn signed_out(State(state): State<AppState>, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
@@ -171,11 +204,15 @@ async fn signed_out(State(state): State<AppState>, visitor: Visitor, RawQuery(qu
         let kept = logout::kept(&state.services, &handle).await?;
         let path = if kept.is_some() { format!("/signed-out?id={handle}") } else { "/signed-out".to_owned() };
         let done = kept.unwrap_or_default();
-        let mut unanswered = Vec::new();
-        if let Some(session) = done.session {
-            for client_id in logout::unanswered(&state.services, session).await? {
-                unanswered.push(name_of(&state, &visitor, &client_id).await?);
-            }
+        let farewell = match done.session {
+            Some(session) => logout::farewell(&state.services, session).await?,
+            None => Farewell::default(),
+        };
+        let mut portals = Vec::new();
+        for (client_id, telling) in farewell.portals {
+            let name = name_of(&state, &visitor, &client_id).await?;
+            let asked = done.client_id.as_ref() == Some(&client_id);
+            portals.push(ToldPortal { name, telling: shown(telling, asked) });
         }
         let portal = match &done.client_id {
             Some(client_id) => Some(name_of(&state, &visitor, client_id).await?),
@@ -188,16 +225,13 @@ async fn signed_out(State(state): State<AppState>, visitor: Visitor, RawQuery(qu
             frame.csrf = csrf_token(&state, visitor.cookie(cookies::SESSION).unwrap_or_default())?;
             still_in = open_services(&state, &visitor, &live).await?;
         }
-        let query = query.unwrap_or_default();
-        let page = view::SignedOut {
-            frame,
-            portal,
-            return_to: None,
-            still_in,
-            unanswered,
-            told: done.told.len(),
-            idle: query.contains("idle=1"),
-        };
+        frame.logout_frames = farewell.frames;
+        let return_to = done.back.as_ref().map(LogoutReturn::location);
+        if let (Some(href), Some(name)) = (&return_to, &portal) {
+            frame.portal = Some(PortalBox { name: name.clone(), host: host_of(href), ..PortalBox::default() });
+        }
+        let idle = query.unwrap_or_default().contains("idle=1");
+        let page = view::SignedOut { frame, portal, return_to, still_in, portals, idle };
         show(&visitor, &page, StatusCode::OK)
     };
     finish(&state, &visitor, outcome.await)

@@ -142,7 +142,6 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "userinfo_endpoint": endpoints.url(path::USERINFO),
         "introspection_endpoint": endpoints.url(path::INTROSPECT),
         "revocation_endpoint": endpoints.url(path::REVOKE),
-        "end_session_endpoint": endpoints.url(path::LOGOUT),
         "jwks_uri": endpoints.url(path::JWKS),
         "response_types_supported": ["code"],
         "response_modes_supported": response_modes,
@@ -173,12 +172,11 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "revocation_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
         "authorization_response_iss_parameter_supported": true,
-        "backchannel_logout_supported": true,
-        "backchannel_logout_session_supported": true,
     });
     let Some(members) = document.as_object_mut() else { return document };
     members.extend(other_devices(endpoints, &signatures));
     members.extend(encrypted_answers());
+    members.extend(signing_out(endpoints));
     if capabilities.representation {
         // RFC 9396 10.
         members.insert("authorization_details_types_supported".to_owned(), json!([representation::TYPE]));
@@ -239,6 +237,19 @@ fn other_devices(endpoints: &Endpoints, signatures: &[&str]) -> Vec<(String, Val
         ("backchannel_token_delivery_modes_supported", json!(["poll", "ping"])),
         ("backchannel_authentication_request_signing_alg_values_supported", json!(signatures)),
         ("backchannel_user_code_parameter_supported", json!(false)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+/// RP-Initiated Logout 2.1, Back-Channel Logout 2.1, Front-Channel Logout 3.
+fn signing_out(endpoints: &Endpoints) -> Vec<(String, Value)> {
+    [
+        ("end_session_endpoint", json!(endpoints.url(path::LOGOUT))),
+        ("backchannel_logout_supported", json!(true)),
+        ("backchannel_logout_session_supported", json!(true)),
+        ("frontchannel_logout_supported", json!(true)),
+        ("frontchannel_logout_session_supported", json!(true)),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()

@@ -3,8 +3,8 @@
 use super::client::Client;
 use super::jwt_claims::IdTokenHint;
 use super::redirect_uri::{self, ProvedRedirect};
-use super::response::with_query;
-use super::{Error, ErrorCode, Parameters, jws};
+use super::response::{append_query, with_query};
+use super::{Endpoints, Error, ErrorCode, Parameters, jws};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -92,6 +92,14 @@ impl LogoutReturn {
     }
 }
 
+/// The address that a browser loads in a frame when a session ends (Front-Channel Logout 1.0 section 2): what is
+/// registered, byte for byte, with `iss` and `sid`. Both always: whoever knows the `sid` of one session ends that one only.
+/// `None` for a client that registered none, or that is switched off.
+pub fn frontchannel_address(client: &Client, endpoints: &Endpoints, sid: &str) -> Option<String> {
+    let registered = client.metadata.doors.frontchannel_logout_uri.as_deref().filter(|_| !client.disabled)?;
+    Some(append_query(registered, &[("iss", endpoints.issuer().to_owned()), ("sid", sid.to_owned())]))
+}
+
 /// What a logout request comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogoutPlan {
@@ -110,8 +118,12 @@ pub fn plan(
     client: Option<&Client>,
     session_sid: Option<&str>,
 ) -> LogoutPlan {
+    // Whoever sends as a hint what is no ID token of ours is not believed in the rest either.
+    let believed = request.id_token_hint.is_none() || hint.is_some();
     let back = match (client, request.post_logout_redirect_uri.as_deref()) {
-        (Some(client), Some(sent)) if !client.disabled => redirect_uri::prove_post_logout(sent, client).ok(),
+        (Some(client), Some(sent)) if believed && !client.disabled => {
+            redirect_uri::prove_post_logout(sent, client).ok()
+        }
         _ => None,
     };
     let hinted_sid = hint.and_then(|hint| hint.sid.as_deref());
@@ -166,6 +178,9 @@ mod tests {
         let mut disabled = client();
         disabled.disabled = true;
         assert_eq!(plan(&request, Some(&hint()), Some(&disabled), None).back, None);
+        assert!(plan(&request, None, Some(&client()), None).back.is_some());
+        let forged = self::request(&format!("post_logout_redirect_uri={BYE}&id_token_hint=a.b.c"));
+        assert_eq!(plan(&forged, None, Some(&client()), None).back, None);
     }
 
     #[test]
@@ -189,6 +204,21 @@ mod tests {
             "client_id_differs_from_hint"
         );
         assert_eq!(request("").client_id(None).unwrap(), None);
+    }
+
+    #[test]
+    fn the_address_of_a_frame_is_the_registered_one_with_issuer_and_session() {
+        let endpoints = Endpoints::new("https://id.example");
+        let with = |uri: &str| client_with(|metadata| metadata.doors.frontchannel_logout_uri = Some(uri.into()));
+        for (registered, address) in [
+            ("https://rp.example/out", "https://rp.example/out?iss=https%3A%2F%2Fid.example&sid=s-1"),
+            ("https://rp.example/out?a=%2f", "https://rp.example/out?a=%2f&iss=https%3A%2F%2Fid.example&sid=s-1"),
+        ] {
+            assert_eq!(frontchannel_address(&with(registered), &endpoints, "s-1").as_deref(), Some(address));
+        }
+        assert_eq!(frontchannel_address(&client(), &endpoints, "s-1"), None);
+        let disabled = Client { disabled: true, ..with("https://rp.example/out") };
+        assert_eq!(frontchannel_address(&disabled, &endpoints, "s-1"), None);
     }
 
     #[test]

@@ -122,7 +122,12 @@ fn with_fragment(to: &ProvedRedirect, fields: &[(&'static str, String)]) -> Stri
 
 /// Adds members to the query of an address, which stays byte for byte what was registered (RFC 6749 3.1.2, 4.1.2).
 pub fn with_query(to: &ProvedRedirect, fields: &[(&'static str, String)]) -> String {
-    let mut address = to.as_str().to_owned();
+    append_query(to.as_str(), fields)
+}
+
+/// The same with any registered address.
+pub(super) fn append_query(to: &str, fields: &[(&'static str, String)]) -> String {
+    let mut address = to.to_owned();
     for (name, value) in fields {
         let separator = match address.split_once('?') {
             None => "?",

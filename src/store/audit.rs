@@ -106,6 +106,31 @@ pub async fn is_of(source: impl Source<'_>, id: AuditId, person: PersonId) -> Re
     Ok(find_for_person(source, id, person).await?.is_some())
 }
 
+/// How telling a client of sign-outs went since a time, newest first.
+///
+/// # Errors
+/// What the store said.
+pub async fn list_logouts(
+    source: impl Source<'_>,
+    client_id: &str,
+    since: Timestamp,
+    limit: u32,
+) -> Result<Vec<Entry>, Error> {
+    let rows: Vec<Row> = source
+        .query(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM audit_event WHERE at >= $2 AND client_id = $1 AND kind IN ('logout.delivered', 'logout.failed')
+              ORDER BY at DESC LIMIT $3"
+        ))
+        .bind(client_id)
+        .bind(since)
+        .bind(i64::from(limit))
+        .all()
+        .await?;
+    Ok(rows.into_iter().map(Entry::from).collect())
+}
+
 /// What concerns a grant, oldest first; at most 500.
 ///
 /// # Errors

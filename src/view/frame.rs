@@ -338,6 +338,8 @@ pub struct Frame {
     pub idle_seconds: Option<u32>,
     /// What is typed on this page survives the end of the session.
     pub keeps_typed: bool,
+    /// Addresses of portals, loaded unseen where the person is signed out (Front-Channel Logout 1.0).
+    pub logout_frames: Vec<String>,
 }
 
 impl Frame {
@@ -365,6 +367,7 @@ impl Frame {
             notice: None,
             idle_seconds: None,
             keeps_typed: false,
+            logout_frames: Vec::new(),
         }
     }
 

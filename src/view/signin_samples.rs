@@ -294,9 +294,15 @@ pub(super) fn signed_out() -> Vec<(&'static str, SignedOut)> {
         portal: Some(text(PORTAL)),
         return_to: None,
         still_in: Vec::new(),
-        unanswered: Vec::new(),
-        told: 0,
+        portals: Vec::new(),
         idle: false,
+    };
+    let portals = |all: &[(&str, Telling)]| {
+        all.iter().map(|(name, telling)| ToldPortal { name: text(name), telling: *telling }).collect::<Vec<_>>()
+    };
+    let framing = |frame: Frame| Frame {
+        logout_frames: texts(&["https://dvc.binhminh.example/out?iss=https%3A%2F%2Fid.example&sid=0190a0b0"]),
+        ..frame
     };
     let portal_frame = || Frame { cancel: None, ..flow_frame("/signed-out") };
     let back = || Some(text("https://dvc.binhminh.example/"));
@@ -308,7 +314,30 @@ pub(super) fn signed_out() -> Vec<(&'static str, SignedOut)> {
             SignedOut { frame: portal_frame(), return_to: back(), still_in: texts(&[HEALTH]), ..page() },
         ),
         ("everywhere", SignedOut { portal: None, ..page() }),
-        ("partly", SignedOut { portal: None, told: 4, unanswered: texts(&[HEALTH]), ..page() }),
+        ("told", SignedOut { portals: portals(&[(PORTAL, Telling::Asked), (HEALTH, Telling::Told(NOW))]), ..page() }),
+        (
+            "partly",
+            SignedOut {
+                portal: None,
+                portals: portals(&[
+                    (PORTAL, Telling::Told(NOW)),
+                    (HEALTH, Telling::Unanswered),
+                    ("Cổng Thuế", Telling::Waiting),
+                    ("Cổng Giáo dục", Telling::InBrowser),
+                    ("<script>alert(1)</script>", Telling::Never),
+                ]),
+                ..page()
+            },
+        ),
+        (
+            "frames-return",
+            SignedOut {
+                frame: framing(portal_frame()),
+                return_to: back(),
+                portals: portals(&[(PORTAL, Telling::InBrowser)]),
+                ..page()
+            },
+        ),
         ("idle", SignedOut { portal: None, idle: true, ..page() }),
     ]
 }

@@ -7,6 +7,7 @@ use super::{stop, ways};
 use crate::flow::account::close::{self, Closed};
 use crate::flow::account::sharing;
 use crate::flow::account::stop::Purpose;
+use crate::flow::logout;
 use crate::view::{self, ErrorText};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -41,6 +42,7 @@ pub async fn close(OwnForm { own, form }: OwnForm) -> Answer<Response> {
         Closed::Done => {
             let mut frame = own.visitor.frame(&own.state);
             "/".clone_into(&mut frame.path);
+            frame.logout_frames = logout::farewell(own.services(), own.live.session.id).await?.frames;
             let page = show(&own.visitor, &view::AccountClosed { frame }, StatusCode::OK)?;
             Ok((CookieJar::new().add(cookies::expire(cookies::SESSION)), page).into_response())
         }

@@ -3,6 +3,7 @@
 use super::super::problem::{Answer, show};
 use super::own::{Own, OwnForm};
 use crate::flow::account::freeze;
+use crate::flow::logout;
 use crate::view;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -16,5 +17,6 @@ pub async fn freeze(OwnForm { own, .. }: OwnForm) -> Answer<Response> {
     freeze::freeze(own.services(), own.who()).await?;
     let mut frame = own.visitor.frame(&own.state);
     "/not-me".clone_into(&mut frame.path);
+    frame.logout_frames = logout::farewell(own.services(), own.live.session.id).await?.frames;
     show(&own.visitor, &view::FrozenNow { frame }, StatusCode::OK)
 }

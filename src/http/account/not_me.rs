@@ -9,6 +9,7 @@ use super::own::{Own, OwnForm};
 use crate::base::{AuditId, ErrorId};
 use crate::flow::account::activity as deeds;
 use crate::flow::account::report::{self, ReportAction, SignedOut};
+use crate::flow::logout;
 use crate::identity::PersonalNumber;
 use crate::view::{self, ErrorText, ProblemReason};
 use axum::body::Bytes;
@@ -55,12 +56,23 @@ pub async fn report(OwnForm { own, form }: OwnForm) -> Answer<Response> {
     };
     let about = form.get("about").parse().ok();
     let number = report::signed_in(own.services(), &own.live, action, about).await?;
-    reported(&own.state, &own.visitor, action, number)
+    // Freezing ends this session, too.
+    let frames = match action {
+        ReportAction::Freeze => logout::farewell(own.services(), own.live.session.id).await?.frames,
+        ReportAction::Report | ReportAction::EndSessions => Vec::new(),
+    };
+    reported(&own.state, &own.visitor, (action, number), frames)
 }
 
 /// What was done, and the number to ask by. The session may be over by now.
-fn reported(state: &AppState, visitor: &Visitor, action: ReportAction, number: String) -> Answer<Response> {
+fn reported(
+    state: &AppState,
+    visitor: &Visitor,
+    (action, number): (ReportAction, String),
+    frames: Vec<String>,
+) -> Answer<Response> {
     let mut frame = visitor.frame(state);
+    frame.logout_frames = frames;
     "/not-me".clone_into(&mut frame.path);
     show(visitor, &view::Reported { frame, number, action: action.as_str() }, StatusCode::OK)
 }
@@ -92,7 +104,7 @@ pub async fn signed_out(
     let chosen = action(form.get("action")).filter(|action| *action != ReportAction::Report);
     if let (Ok(number), Some(code), Some(chosen)) = (&number, &code, chosen) {
         match report::signed_out(&state.services, (number, code), chosen, &visitor.network).await? {
-            SignedOut::Done(report) => return reported(&state, &visitor, chosen, report),
+            SignedOut::Done(report) => return reported(&state, &visitor, (chosen, report), Vec::new()),
             SignedOut::Wrong => page.frame.add_error("code", ErrorText::NoticeCodeWrong),
             SignedOut::PausedUntil(from) => page.frame.add_error("code", ErrorText::TryAgainFrom { from }),
         }

@@ -1,8 +1,10 @@
 //! C27: devices and sessions.
 
 use super::super::problem::{Answer, Problem};
+use super::super::signout;
 use super::own::{Own, OwnForm};
 use crate::base::SessionId;
+use crate::flow::logout::Done;
 use crate::flow::{account, session};
 use crate::view::{self, ProblemReason, SessionItem};
 use axum::extract::Path;
@@ -35,8 +37,10 @@ pub async fn end(Path(id): Path<String>, OwnForm { own, .. }: OwnForm) -> Answer
     if !account::end_session(own.services(), &own.live, id).await? {
         return Err(gone());
     }
-    let here = id == own.live.session.id;
-    Ok(Redirect::to(if here { "/signed-out" } else { "/account/sessions?done=session-ended" }).into_response())
+    if id == own.live.session.id {
+        return signout::leave(&own.state, Done { session: Some(id), ..Done::default() }).await;
+    }
+    Ok(Redirect::to("/account/sessions?done=session-ended").into_response())
 }
 
 pub async fn end_others(OwnForm { own, .. }: OwnForm) -> Answer<Response> {

@@ -4,7 +4,7 @@ use super::super::AppState;
 use super::super::cookies::{self, flow_name};
 use super::super::form::{self, Form};
 use super::super::layers::{FormTargets, TellsOrigin};
-use super::super::problem::{Answer, Problem, WayBack, show};
+use super::super::problem::{Answer, Problem, WayBack, origin_of, show};
 use super::super::visitor::{Visitor, csrf_holds, csrf_token};
 use crate::flow::interaction::{self, Begun, Interaction};
 use crate::flow::{authorize, clients, organizations};
@@ -220,7 +220,8 @@ fn has_errors(page: &impl view::Page) -> bool {
     page.frame().is_some_and(|frame| !frame.errors.is_empty())
 }
 
-fn host_of(address: &str) -> String {
+/// Host and port of an address.
+pub fn host_of(address: &str) -> String {
     url::Url::parse(address)
         .ok()
         .and_then(|url| {
@@ -234,16 +235,6 @@ fn host_of(address: &str) -> String {
 fn asking_host(client: &Client) -> String {
     let home = client.metadata.client_uri.as_deref().map(host_of).filter(|host| !host.is_empty());
     client.host().or(home).unwrap_or_else(|| client.client_id.clone())
-}
-
-fn origin_of(address: &str) -> String {
-    url::Url::parse(address).map_or_else(
-        |_| String::new(),
-        |url| match url.scheme() {
-            "https" | "http" => url.origin().ascii_serialization(),
-            scheme => format!("{scheme}:"),
-        },
-    )
 }
 
 /// Starts a flow in the browser: its cookie, then its first page.

@@ -24,7 +24,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use axum_extra::extract::CookieJar;
 
-pub use flow::{At, Flow, Posted, deliver, enter, form, page};
+pub use flow::{At, Flow, Posted, deliver, enter, form, host_of, page};
 pub use passkey::base64_url;
 pub use proofs::{on_shared_device, proved_to};
 

@@ -130,6 +130,7 @@ const RULES: &[Rule] = &[
     signable,
     scopes,
     web_addresses,
+    frontchannel_logout,
     audience,
     sharing,
 ];
@@ -225,8 +226,6 @@ const UNSERVED: &[&str] = &[
     "request_object_encryption_enc",
     "request_uris",
     "access_token_format",
-    "frontchannel_logout_uri",
-    "frontchannel_logout_session_required",
     "initiate_login_uri",
     "authorization_details_types",
 ];
@@ -620,6 +619,7 @@ fn web_addresses(metadata: &ClientMetadata, policy: RegistrationPolicy) -> Resul
         ("tos_uri", &metadata.tos_uri),
         ("backchannel_logout_uri", &metadata.backchannel_logout_uri),
         ("sector_identifier_uri", &metadata.sector_identifier_uri),
+        ("frontchannel_logout_uri", &metadata.doors.frontchannel_logout_uri),
     ];
     for (name, text) in addresses {
         let Some(text) = text else { continue };
@@ -630,6 +630,24 @@ fn web_addresses(metadata: &ClientMetadata, policy: RegistrationPolicy) -> Resul
     }
     // The sector is only fixed when the identifier is known, but whether there is one shows here.
     sector(metadata, "").map(|_| ())
+}
+
+/// Front-Channel Logout 2: scheme, host and port of the address are those of a redirect address, so that nobody has our
+/// signed-out page load another's pages.
+fn frontchannel_logout(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
+    let doors = &metadata.doors;
+    let Some(text) = &doors.frontchannel_logout_uri else {
+        let unused = doors.frontchannel_logout_session_required;
+        let text = "frontchannel_logout_session_required needs frontchannel_logout_uri.";
+        return if unused { Err(invalid("frontchannel_session_unused", text)) } else { Ok(()) };
+    };
+    let origin = |text: &String| uri::parse_exact(text).ok().map(|url| url.origin());
+    let own = origin(text);
+    if own.is_none() || !metadata.redirect_uris.iter().any(|redirect| origin(redirect) == own) {
+        let text = "frontchannel_logout_uri must have the scheme, host and port of one of the redirect_uris.";
+        return Err(invalid("frontchannel_elsewhere", text));
+    }
+    Ok(())
 }
 
 fn audience(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {

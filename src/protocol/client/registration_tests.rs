@@ -406,6 +406,30 @@ fn g1_every_other_address_is_https_too() {
     assert!(register(LOOPBACK, json!({ "backchannel_logout_uri": "http://127.0.0.1:3001/logout" })).is_ok());
 }
 
+/// Front-Channel Logout 2.
+#[test]
+fn a_frame_signs_out_where_the_client_is_sent_back_to_and_nowhere_else() {
+    for uri in ["https://dichvucong.example/out", "https://dichvucong.example/out?a=1", "https://dichvucong.example"] {
+        let with = json!({ "frontchannel_logout_uri": uri, "frontchannel_logout_session_required": true });
+        assert!(register(STRICT, with).is_ok(), "{uri}");
+    }
+    for uri in ["https://evil.example/out", "https://dichvucong.example:8443/out", "https://a.dichvucong.example/out"] {
+        assert_eq!(
+            refused(STRICT, json!({ "frontchannel_logout_uri": uri })).reason,
+            "frontchannel_elsewhere",
+            "{uri}"
+        );
+    }
+    for uri in ["http://dichvucong.example/out", "javascript:alert(1)", "https://dichvucong.example/out#x", "x"] {
+        assert_eq!(refused(STRICT, json!({ "frontchannel_logout_uri": uri })).reason, "address_refused", "{uri}");
+    }
+    let alone = json!({ "frontchannel_logout_session_required": true });
+    assert_eq!(refused(STRICT, alone).reason, "frontchannel_session_unused");
+    let app = json!({ "redirect_uris": ["com.example.app:/cb"], "application_type": "native",
+        "frontchannel_logout_uri": "https://app.example/out" });
+    assert_eq!(refused(STRICT, app).reason, "frontchannel_elsewhere");
+}
+
 #[test]
 fn h6_pairwise_sectors_are_one_host_or_said() {
     let two = json!({ "redirect_uris": ["https://a.example/cb", "https://b.example/cb"] });
