@@ -4,12 +4,13 @@
 
 use crate::certificates::{Authority, Shown, post, self_signed};
 use crate::ciba::CIBA;
-use crate::kit::{Browser, HOA, House, Page, Portal, claims_of};
+use crate::kit::{Browser, HOA, House, Page, Portal, Reader, claims_of};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use dinhdanh::base::{Clock, SystemEntropy, random_token};
 use dinhdanh::crypto;
 use dinhdanh::identity::IdentityLevel;
+use dinhdanh::protocol::encryption::KeyManagement;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Map, Value, json};
 
@@ -113,6 +114,10 @@ fn others(member: &str) -> &'static [&'static str] {
         // RFC 6749 3.3: an unknown scope belongs to somebody's resource. Core 3.1.2.1: an unknown display is no error.
         "scopes_supported" | "display_values_supported" => &[],
         _ if member.ends_with("signing_alg_values_supported") => SIGNATURES,
+        _ if member.ends_with("encryption_alg_values_supported") => {
+            &["RSA1_5", "RSA-OAEP", "A128KW", "A256KW", "dir", "PBES2-HS256+A128KW"]
+        }
+        _ if member.ends_with("encryption_enc_values_supported") => &["A192GCM", "A256CBC-HS512"],
         _ => panic!("discovery has a new member {member}: say here what proves it"),
     }
 }
@@ -311,8 +316,44 @@ impl Stage {
                 let method = if value.starts_with("HS") { "client_secret_jwt" } else { "private_key_jwt" };
                 self.proves(member, method, value).await
             }
-            _ => self.signs(member, value).await,
+            _ => match member.split_once("_encryption_") {
+                Some((answer, kind)) if kind.starts_with("alg") => self.encrypts(answer, (value, "A128GCM")).await,
+                Some((answer, _)) => self.encrypts(answer, ("ECDH-ES", value)).await,
+                None => self.signs(member, value).await,
+            },
         }
+    }
+
+    /// Whether an answer comes encrypted in this way, and its client can read it.
+    async fn encrypts(&mut self, answer: &str, (alg, enc): (&str, &str)) -> bool {
+        let reader = Reader::new(KeyManagement::parse(alg).unwrap_or(KeyManagement::EcdhEs));
+        let mut over = json!({
+            format!("{answer}_encrypted_response_alg"): alg, format!("{answer}_encrypted_response_enc"): enc,
+            "jwks": { "keys": [reader.jwk()] },
+        });
+        if answer == "introspection" {
+            over["introspection_signed_response_alg"] = json!("ES256");
+        }
+        let Some(portal) = self.portal(over).await else { return false };
+        if answer == "authorization" {
+            let members = self.answer(&portal, &[("response_mode", "jwt")]).await;
+            return members.get("response").and_then(Value::as_str).is_some_and(|jwe| reader.open(jwe).is_some());
+        }
+        let tokens = self.tokens(&portal, &[]).await.unwrap();
+        let access = tokens["access_token"].as_str().unwrap();
+        let told = match answer {
+            "id_token" => tokens["id_token"].as_str().unwrap().to_owned(),
+            "userinfo" => self.house.browser().bearer("/userinfo", access).await.body,
+            "introspection" => self.introspected(&portal, access).await,
+            other => panic!("nothing encrypts {other}"),
+        };
+        reader.open(&told).is_some()
+    }
+
+    /// The answer to introspection as a JWT (RFC 9701 4).
+    async fn introspected(&self, portal: &Portal, token: &str) -> String {
+        let accept = [("accept", "application/token-introspection+jwt")];
+        portal.call_with(&self.house, &accept, "/introspect", &[("token", token)]).await.body
     }
 
     /// Members that name algorithms of what is signed.
@@ -332,6 +373,12 @@ impl Stage {
                 let tokens = self.tokens(&portal, &[]).await.unwrap();
                 let page = self.house.browser().bearer("/userinfo", tokens["access_token"].as_str().unwrap()).await;
                 algorithm_of(&page.body) == value
+            }
+            "introspection_signing_alg_values_supported" => {
+                let Some(portal) = self.portal(json!({ "introspection_signed_response_alg": value })).await else {
+                    return false;
+                };
+                algorithm_of(&self.introspected(&portal, "x").await) == value
             }
             "authorization_signing_alg_values_supported" => {
                 let Some(portal) = self.portal(json!({ "authorization_signed_response_alg": value })).await else {
@@ -532,6 +579,14 @@ impl Stage {
             "backchannel_logout_supported" => {
                 let id = format!("portal-{}", self.portals + 1);
                 let over = json!({ "backchannel_logout_uri": format!("https://{id}.example/logout") });
+                self.portal(over).await.is_some()
+            }
+            "frontchannel_logout_supported" | "frontchannel_logout_session_supported" => {
+                let id = format!("portal-{}", self.portals + 1);
+                let over = json!({
+                    "frontchannel_logout_uri": format!("https://{id}.example/out"),
+                    "frontchannel_logout_session_required": member.contains("session"),
+                });
                 self.portal(over).await.is_some()
             }
             "backchannel_logout_session_supported" => {

@@ -102,7 +102,7 @@ async fn add_old(connection: &mut PgConnection, (count, people): (usize, usize),
     let person = id("large").replace("s.n", &format!("(s.n % {people} + 1)"));
     // As old as the rows: each in the partition of its time.
     let month_ago = SystemClock.now().minus(Duration::from_hours(29 * 24)).micros() / 1_000;
-    let millis = format!("{month_ago} + (s.n % 2400000) * 1000");
+    let millis = format!("{month_ago} + (s.n::bigint % 2400000) * 1000");
     let session = id_at(&format!("old{salt}"), &millis);
     let (secret, code) = (digest(&format!("cookie{salt}")), digest(&format!("code{salt}")));
     // Younger than what is swept: the sweep would be measured too.
