@@ -58,6 +58,8 @@ mod routes;
 #[cfg(test)]
 mod second_proof;
 #[cfg(test)]
+mod session_state;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod sign_on;

@@ -55,6 +55,8 @@ const ROUTES: &[(&str, &[&str], Door)] = &[
     ("/logout/confirm", &["POST"], Person),
     ("/logout/all", &["POST"], Person),
     ("/signed-out", &["GET"], Public),
+    ("/session/check", &["GET"], Public),
+    ("/start/{client}", &["GET"], Public),
     ("/signin", &["GET"], Public),
     ("/signin/{flow}", &["GET", "POST"], Flow),
     ("/signin/{flow}/next", &["GET"], Flow),

@@ -223,6 +223,7 @@ sharing-text = Services you agreed to share data with.
 sharing-none = None yet. Services you agree to appear here.
 sharing-since = Agreed: { $time }
 sharing-until = Ends: { $time }
+sharing-open = Open
 sharing-stop = Stop sharing
 sharing-stop-portal = Stop sending data to { $portal }?
 sharing-stop-then = This service can no longer get your data.

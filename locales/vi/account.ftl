@@ -223,6 +223,7 @@ sharing-text = Các cổng bạn đã đồng ý gửi thông tin.
 sharing-none = Chưa có nơi nào. Cổng bạn đồng ý sẽ hiện ở đây.
 sharing-since = Đồng ý lúc: { $time }
 sharing-until = Hết hạn: { $time }
+sharing-open = Mở
 sharing-stop = Ngừng chia sẻ
 sharing-stop-portal = Ngừng gửi thông tin tới { $portal }?
 sharing-stop-then = Cổng này không lấy thêm thông tin của bạn được nữa.

@@ -289,6 +289,7 @@ fn portal_metadata(url: &str, (vi, en, scopes): (&str, &str, &[&str]), by_law: b
         "post_logout_redirect_uris": [format!("{url}/signed-out")],
         "backchannel_logout_uri": format!("{url}/backchannel-logout"),
         "backchannel_logout_session_required": true,
+        "initiate_login_uri": format!("{url}/login"),
         "token_endpoint_auth_method": "client_secret_basic",
         "id_token_signed_response_alg": "ES256",
         "scope": scopes.join(" "),

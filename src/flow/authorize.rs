@@ -11,7 +11,7 @@ use super::session::{self, LiveSession};
 use super::steps::{self, Situation, Step};
 use super::{Fault, Outcome, Services, audit, authorization_request, decoupled, level, subject};
 use crate::audit::{GrantEvent, OrganizationEvent, Word};
-use crate::base::{DisclosureId, ErrorId, GrantId, PersonId, RowId, Secret, dated_token, sha256};
+use crate::base::{DisclosureId, ErrorId, GrantId, PersonId, RowId, Secret, dated_token, random_token, sha256};
 use crate::crypto::Expect;
 use crate::db::Tx;
 use crate::identity::{
@@ -22,6 +22,7 @@ use crate::protocol::authorize::{self as rules, AuthorizeRequest, Prompt, Refusa
 use crate::protocol::client::GrantType;
 use crate::protocol::jwt_claims::TokenKind;
 use crate::protocol::response::{AuthorizeResponse, Delivery};
+use crate::protocol::session_state::LoginState;
 use crate::protocol::{Confirmation, Error, ErrorCode, GrantTerms, Parameters, ShowReason, scope};
 use crate::store;
 use crate::store::organization::Representation;
@@ -721,7 +722,14 @@ async fn finish(
     if interaction.decoupled().is_some() {
         return Ok(Finished::Decided);
     }
-    Ok(Finished::Answer(Box::new(request.grant(Secret::new(code)))))
+    let mut response = request.grant(Secret::new(code));
+    // FAPI 2.0: an answer of a profile holds nothing beside what the profile names.
+    if known.client.metadata.doors.profile.is_none() {
+        let salt: String = random_token(&*services.entropy).chars().take(22).collect();
+        let browser_state = session::browser_state(services, session.session.id)?;
+        response.login = LoginState::new(client_id, &response.to, browser_state, &salt);
+    }
+    Ok(Finished::Answer(Box::new(response)))
 }
 
 /// What answers in a signed mode are encrypted with; `None` in others (JARM 2.2).

@@ -11,6 +11,8 @@ use crate::identity::{Achieved, AuthenticationLevel, IdentityLevel, Method, Pers
 use crate::store;
 pub use crate::store::session::LiveSession;
 use crate::store::session::{Rotation, Session};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// The browser that a session is made in.
 #[derive(Debug, Clone, Copy)]
@@ -102,6 +104,13 @@ pub fn methods_together(services: &Services, interaction: &Interaction, current:
     let methods = interaction.methods(now);
     let own = current.filter(|live| interaction.stepping_up && interaction.person == Some(live.session.person_id));
     own.and_then(|live| lent(live, &methods, now)).map_or(methods, |(all, _)| all)
+}
+
+/// What a browser keeps, in sight of the script of `check_session_iframe`, as long as this session is its own. Nobody can
+/// find the session by it (Session Management 1.0 section 3.2).
+pub fn browser_state(services: &Services, id: SessionId) -> Outcome<String> {
+    let digest = services.sealer.keyed_digest("browser_state", &[id.0.as_bytes()]).map_err(Fault::internal)?;
+    Ok(URL_SAFE_NO_PAD.encode(digest.as_bytes()))
 }
 
 /// Makes the proofs of a flow into a session. A session of the same person is raised and gets a new secret; one of

@@ -1,10 +1,14 @@
-//! The cookies we set: every one `__Host-`, Secure, HttpOnly, SameSite=Lax, without Domain (RFC 6265bis 4.1.3.2).
+//! The cookies we set: every one `__Host-`, Secure, HttpOnly, SameSite=Lax, without Domain (RFC 6265bis 4.1.3.2), but
+//! [`BROWSER_STATE`], which scripts read.
 
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use std::time::Duration;
 
 /// The single sign-on session.
 pub const SESSION: &str = "__Host-session";
+/// Changes with the session; read by the script of `check_session_iframe` in the frames of portals, so it is the one cookie
+/// that scripts may read and that goes to frames. It opens nothing.
+pub const BROWSER_STATE: &str = "__Host-browser-state";
 /// Whom this browser is recognised for: sealed, and no proof of anything.
 pub const KNOWN: &str = "__Host-known";
 /// The language a person chose.
@@ -38,6 +42,19 @@ pub fn build(name: impl Into<String>, value: impl Into<String>, lifetime: Option
     cookie
 }
 
+/// The cookie of [`BROWSER_STATE`].
+pub fn browser_state(value: impl Into<String>) -> Cookie<'static> {
+    let mut cookie = build(BROWSER_STATE, value, None);
+    cookie.set_http_only(false);
+    cookie.set_same_site(SameSite::None);
+    cookie
+}
+
+/// Removes the session from the browser.
+pub fn sign_out() -> CookieJar {
+    CookieJar::new().add(expire(SESSION)).add(expire(BROWSER_STATE))
+}
+
 /// A cookie that removes another of the same name.
 pub fn expire(name: impl Into<String>) -> Cookie<'static> {
     build(name, "", Some(Duration::ZERO))
@@ -68,6 +85,8 @@ mod tests {
             assert!(text.contains(part), "{text} lacks {part}");
         }
         assert!(!text.contains("Domain"));
+        let open = browser_state("x").to_string();
+        assert!(!open.contains("HttpOnly") && open.contains("SameSite=None") && open.contains("Secure"), "{open}");
     }
 
     #[test]

@@ -24,6 +24,10 @@ pub struct FormTargets(pub Vec<String>);
 #[derive(Debug, Clone, Default)]
 pub struct FrameSources(pub Vec<String>);
 
+/// The page may stand in frames of others: `check_session_iframe` only.
+#[derive(Debug, Clone, Copy)]
+pub struct MayBeFramed;
+
 /// The answer may be kept by caches: discovery, JWKS, assets. Everything else is `no-store` (J6).
 #[derive(Debug, Clone, Copy)]
 pub struct Cacheable(pub u32);
@@ -161,7 +165,10 @@ pub fn add_guards(site: &Site, response: &mut Response) {
     let frames = response.extensions_mut().remove::<FrameSources>().unwrap_or_default();
     let cacheable = response.extensions_mut().remove::<Cacheable>();
     let tells_origin = response.extensions_mut().remove::<TellsOrigin>().is_some();
-    let policy = if targets.0.is_empty() && frames.0.is_empty() {
+    let framed = response.extensions_mut().remove::<MayBeFramed>().is_some();
+    let policy = if framed {
+        Ok(HeaderValue::from_static(FRAMED_POLICY))
+    } else if targets.0.is_empty() && frames.0.is_empty() {
         Ok(HeaderValue::from_static(POLICY))
     } else {
         HeaderValue::from_str(&content_security_policy(&targets.0, &frames.0))
@@ -169,7 +176,9 @@ pub fn add_guards(site: &Site, response: &mut Response) {
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    set(header::X_FRAME_OPTIONS, "DENY");
+    if !framed {
+        set(header::X_FRAME_OPTIONS, "DENY");
+    }
     set(header::REFERRER_POLICY, if tells_origin { "strict-origin" } else { "same-origin" });
     set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     set(
@@ -201,6 +210,10 @@ pub fn add_guards(site: &Site, response: &mut Response) {
 /// No inline code, nothing from elsewhere, no framing.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
+
+/// One script of ours and nothing else, in whose frame ever.
+const FRAMED_POLICY: &str =
+    "default-src 'none'; script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors *";
 
 /// The policy for a page whose forms end here or at the portal of this flow, and for one that signs portals out in frames.
 /// (Browsers apply `form-action` to the redirect that follows a form, so the portal's origin must be named.)

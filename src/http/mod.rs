@@ -15,8 +15,10 @@ mod operations;
 mod problem;
 mod public;
 mod registration;
+mod session_check;
 mod signin;
 mod signout;
+mod start;
 mod visitor;
 
 use crate::flow::Services;
@@ -119,6 +121,8 @@ pub fn router(state: AppState) -> Router {
         .merge(create::router())
         .merge(account::router(&state))
         .merge(signout::router())
+        .merge(session_check::router())
+        .merge(start::router())
         .merge(assets::router())
         .merge(demo::router(state.demo.is_some()))
         .fallback(problem::not_found)

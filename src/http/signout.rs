@@ -86,8 +86,7 @@ fn in_language(visitor: &Visitor, input: &[u8]) -> CookieJar {
 /// Sends the browser where signing out ends: back to the portal, or to our own page, which comes first where portals are
 /// told in the browser. The session's cookie goes.
 pub async fn leave(state: &AppState, done: Done) -> Answer<Response> {
-    let gone = CookieJar::new().add(cookies::expire(cookies::SESSION));
-    let jar = if done.session.is_some() { gone } else { CookieJar::new() };
+    let jar = if done.session.is_some() { cookies::sign_out() } else { CookieJar::new() };
     let frames = match done.session {
         Some(session) => !logout::farewell(&state.services, session).await?.frames.is_empty(),
         None => false,

@@ -128,7 +128,7 @@ impl AuthorizeRequest {
 
     fn answer(&self, answer: AuthorizeAnswer) -> AuthorizeResponse {
         let (client_id, to, state) = (self.client_id.clone(), self.redirect.clone(), self.state.clone());
-        AuthorizeResponse { client_id, to, response_mode: self.response_mode, state, answer }
+        AuthorizeResponse { client_id, to, response_mode: self.response_mode, state, answer, login: None }
     }
 }
 

@@ -1,9 +1,10 @@
 //! Clients: what a portal registers (RFC 7591, OpenID Connect Registration 1.0, our extensions) and what that allows.
 
 use super::representation::RepresentationPolicy;
+use super::response::append_query;
 use super::scope::{ClaimName, ScopeSet};
 use super::uri;
-use super::{AssertionAlgorithm, Error, SigningAlgorithm};
+use super::{AssertionAlgorithm, Endpoints, Error, SigningAlgorithm};
 use crate::base::{Digest, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -456,6 +457,13 @@ impl Client {
         self.metadata.display_name(language).unwrap_or(&self.client_id)
     }
 
+    /// Where a sign-in at the client begins when we send the person (OpenID Connect Core 4): the registered address with
+    /// our issuer. No hint goes with it: the portal asks here who it is. `None`: it registered none, or is switched off.
+    pub fn login_address(&self, endpoints: &Endpoints) -> Option<String> {
+        let registered = self.metadata.doors.initiate_login_uri.as_deref().filter(|_| !self.disabled)?;
+        Some(append_query(registered, &[("iss", endpoints.issuer().to_owned())]))
+    }
+
     /// The host people are sent back to, as shown on pages: of the first redirect address that has one, with its port
     /// when it is not the scheme's own.
     pub fn host(&self) -> Option<String> {
@@ -506,6 +514,17 @@ pub(crate) mod tests {
         let client =
             client_with(|m| m.redirect_uris = vec!["com.example.app:/cb".into(), "http://127.0.0.1:3001/cb".into()]);
         assert_eq!(client.host().as_deref(), Some("127.0.0.1:3001"));
+    }
+
+    #[test]
+    fn a_login_that_we_initiate_names_the_issuer_and_nobody() {
+        let endpoints = Endpoints::new("https://id.example");
+        let mut client = client_with(|m| m.doors.initiate_login_uri = Some("https://rp.example/start?a=1".into()));
+        let address = client.login_address(&endpoints);
+        assert_eq!(address.as_deref(), Some("https://rp.example/start?a=1&iss=https%3A%2F%2Fid.example"));
+        client.disabled = true;
+        assert_eq!(client.login_address(&endpoints), None);
+        assert_eq!(client_with(|_| {}).login_address(&endpoints), None);
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub mod path {
     pub const BACKCHANNEL_AUTHENTICATION: &str = "/backchannel_authentication";
     /// End-session endpoint (OpenID Connect RP-Initiated Logout 1.0).
     pub const LOGOUT: &str = "/logout";
+    /// What portals frame to learn of changes (OpenID Connect Session Management 1.0 section 3.2).
+    pub const CHECK_SESSION: &str = "/session/check";
     /// Client registration (RFC 7591); a registered client is below it (RFC 7592).
     pub const REGISTER: &str = "/register";
     /// RFC 8414 3.
@@ -242,10 +244,11 @@ fn other_devices(endpoints: &Endpoints, signatures: &[&str]) -> Vec<(String, Val
     .into()
 }
 
-/// RP-Initiated Logout 2.1, Back-Channel Logout 2.1, Front-Channel Logout 3.
+/// RP-Initiated Logout 2.1, Back-Channel Logout 2.1, Front-Channel Logout 3, Session Management 3.3.
 fn signing_out(endpoints: &Endpoints) -> Vec<(String, Value)> {
     [
         ("end_session_endpoint", json!(endpoints.url(path::LOGOUT))),
+        ("check_session_iframe", json!(endpoints.url(path::CHECK_SESSION))),
         ("backchannel_logout_supported", json!(true)),
         ("backchannel_logout_session_supported", json!(true)),
         ("frontchannel_logout_supported", json!(true)),

@@ -33,6 +33,7 @@ pub mod request_object;
 pub mod response;
 pub mod response_mode;
 pub mod scope;
+pub mod session_state;
 pub mod strict_json;
 pub mod token;
 pub mod token_exchange;

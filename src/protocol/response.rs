@@ -2,6 +2,7 @@
 
 use super::redirect_uri::ProvedRedirect;
 use super::response_mode::{Carrier, ResponseMode};
+use super::session_state::LoginState;
 use super::{Endpoints, Error};
 use crate::base::{Secret, Timestamp};
 use serde_json::{Map, Value};
@@ -34,6 +35,8 @@ pub struct AuthorizeResponse {
     pub state: Option<String>,
     /// What.
     pub answer: AuthorizeAnswer,
+    /// Lets the client's page see later whether the sign-in changed.
+    pub login: Option<LoginState>,
 }
 
 impl fmt::Debug for AuthorizeResponse {
@@ -70,6 +73,7 @@ impl AuthorizeResponse {
             ],
         };
         fields.extend(self.state.clone().map(|state| ("state", state)));
+        fields.extend(self.login.clone().map(|login| ("session_state", login.session_state)));
         fields.push(("iss", endpoints.issuer().to_owned()));
         fields
     }
@@ -161,6 +165,7 @@ mod tests {
             response_mode,
             state: Some("s 1&x=%".into()),
             answer,
+            login: None,
         }
     }
 

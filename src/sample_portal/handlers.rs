@@ -134,7 +134,7 @@ pub(super) async fn home(
     (visit.jar, page).into_response()
 }
 
-/// GET /login?want=…&lang=…&login_hint=… (`level` is a short form of `want`)
+/// GET /login?want=…&lang=…&login_hint=…&iss=… (`level` is a short form of `want`)
 pub(super) async fn login(
     State(portal): Shared,
     jar: CookieJar,
@@ -145,6 +145,10 @@ pub(super) async fn login(
     let pages = portal.pages(visit.locale);
     let ask = visit.parameters.as_ref().and_then(|_| Ask::parse(visit.get("want").or(visit.get("level"))));
     let Some(ask) = ask else { return pages.error(&Failure::Malformed) };
+    // A sign-in that the provider begins names it (OpenID Connect Core 4); nobody else's is begun here.
+    if visit.get("iss").is_some_and(|iss| iss != portal.provider.issuer()) {
+        return pages.error(&Failure::Issuer);
+    }
     let browser = portal.browser(&visit.jar).unwrap_or_else(|| random_token(&SystemEntropy));
     let hint = visit.get("login_hint").map(str::to_owned);
     match portal.begin(ask, browser.clone(), visit.locale, hint).await {

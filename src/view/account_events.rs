@@ -150,6 +150,8 @@ pub struct SharingItem {
     pub since: Timestamp,
     /// When it ends by itself.
     pub until: Timestamp,
+    /// Where a sign-in there begins.
+    pub open: Option<String>,
 }
 
 impl SharingItem {

@@ -254,6 +254,7 @@ fn shared() -> Vec<SharingItem> {
         claims: texts(claims),
         since: later(-9_000),
         until: later(500_000),
+        open: (portal == PORTAL).then(|| text("https://dvc.binhminh.example/start?iss=https%3A%2F%2Fid.example")),
     };
     vec![item(PORTAL, &["name", "birthdate"]), item(HEALTH, &["phone_number"])]
 }

@@ -11,7 +11,6 @@ use crate::flow::logout;
 use crate::view::{self, ErrorText};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum_extra::extract::CookieJar;
 
 pub async fn page(own: Own) -> Answer<Response> {
     match ways::before(&own, Purpose::Close).await? {
@@ -44,7 +43,7 @@ pub async fn close(OwnForm { own, form }: OwnForm) -> Answer<Response> {
             "/".clone_into(&mut frame.path);
             frame.logout_frames = logout::farewell(own.services(), own.live.session.id).await?.frames;
             let page = show(&own.visitor, &view::AccountClosed { frame }, StatusCode::OK)?;
-            Ok((CookieJar::new().add(cookies::expire(cookies::SESSION)), page).into_response())
+            Ok((cookies::sign_out(), page).into_response())
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::super::problem::Answer;
 use super::own::{Own, OwnForm};
 use crate::flow::account::{activity, phone};
-use crate::flow::{clients, person, session};
+use crate::flow::{clients, metadata, person, session};
 use crate::identity::RegisterState;
 use crate::view::{self, DataState, NextStep, UsedService};
 use axum::response::Response;
@@ -43,12 +43,12 @@ const fn state_of(state: RegisterState) -> DataState {
 }
 
 async fn services_used(own: &Own) -> Answer<Vec<UsedService>> {
-    let mut used = Vec::new();
+    let (mut used, endpoints) = (Vec::new(), metadata::endpoints(own.services()));
     for visit in session::used(own.services(), own.who()).await? {
         if let Some(known) = clients::find(own.services(), &visit.client_id).await? {
             used.push(UsedService {
                 name: known.client.display_name(own.visitor.locale.tag()).to_owned(),
-                href: known.client.metadata.client_uri.clone(),
+                href: known.client.login_address(&endpoints).or_else(|| known.client.metadata.client_uri.clone()),
                 last_used: visit.last_at,
                 open: visit.open > 0,
             });

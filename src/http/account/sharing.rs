@@ -5,6 +5,7 @@ use super::activity::position;
 use super::own::{Own, OwnForm};
 use crate::base::DisclosureId;
 use crate::flow::account::sharing;
+use crate::flow::{clients, metadata};
 use crate::view::{self, ProblemReason, ReleaseItem, SharingItem};
 use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -13,13 +14,17 @@ const PAGE: u32 = 30;
 
 async fn items(own: &Own) -> Answer<Vec<SharingItem>> {
     let mut items = Vec::new();
+    let endpoints = metadata::endpoints(own.services());
     for consent in sharing::consents(own.services(), own.who()).await? {
+        let known = clients::find(own.services(), &consent.client_id).await?;
+        let open = known.and_then(|known| known.client.login_address(&endpoints));
         items.push(SharingItem {
             portal: own.portal_name(&consent.client_id).await?,
             client_id: consent.client_id,
             claims: consent.claims,
             since: consent.given_at,
             until: consent.expires_at,
+            open,
         });
     }
     Ok(items)

@@ -8,14 +8,15 @@ use super::super::problem::{Answer, Problem, WayBack, origin_of, show};
 use super::super::visitor::{Visitor, csrf_holds, csrf_token};
 use crate::flow::interaction::{self, Begun, Interaction};
 use crate::flow::{authorize, clients, organizations};
-use crate::protocol::Client;
-use crate::protocol::response::{AuthorizeResponse, Delivery};
+use crate::protocol::response::{AuthorizeAnswer, AuthorizeResponse, Delivery};
+use crate::protocol::{Client, ErrorCode};
 use crate::view::{self, ActingBar, Frame, PortalBox, ProblemReason, Return};
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, get, post};
+use axum_extra::extract::CookieJar;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -252,10 +253,24 @@ pub fn enter(visitor: &Visitor, begun: &Begun, to: &str) -> Answer<Response> {
     Ok((jar, Redirect::to(to)).into_response())
 }
 
+/// The browser's state goes with the answer that tells a portal of it, and without a session there is none.
+fn login_state(visitor: &Visitor, answer: &AuthorizeResponse) -> CookieJar {
+    let kept = visitor.cookie(cookies::BROWSER_STATE);
+    let gone = matches!(&answer.answer, AuthorizeAnswer::Error(error) if error.code == ErrorCode::LoginRequired);
+    match &answer.login {
+        Some(login) if kept != Some(&login.browser_state) => {
+            CookieJar::new().add(cookies::browser_state(&login.browser_state))
+        }
+        None if gone && kept.is_some() => CookieJar::new().add(cookies::expire(cookies::BROWSER_STATE)),
+        _ => CookieJar::new(),
+    }
+}
+
 /// Gives an answer to the portal: by redirect, or by a page that posts itself (C15).
 pub async fn deliver(state: &AppState, visitor: &Visitor, answer: &AuthorizeResponse) -> Answer<Response> {
+    let jar = login_state(visitor, answer);
     match authorize::delivery(&state.services, answer).await? {
-        Delivery::Redirect(location) => Ok(Redirect::to(&location).into_response()),
+        Delivery::Redirect(location) => Ok((jar, Redirect::to(&location)).into_response()),
         Delivery::FormPost { action, fields } => {
             let mut frame = visitor.frame(state);
             frame.portal = Some(PortalBox { name: host_of(&action), host: host_of(&action), ..PortalBox::default() });
@@ -266,7 +281,7 @@ pub async fn deliver(state: &AppState, visitor: &Visitor, answer: &AuthorizeResp
             let mut response = show(visitor, &page, StatusCode::OK)?;
             response.extensions_mut().insert(FormTargets(vec![target]));
             response.extensions_mut().insert(TellsOrigin);
-            Ok(response)
+            Ok((jar, response).into_response())
         }
     }
 }

@@ -238,7 +238,8 @@ pub async fn proved_to(state: &AppState, visitor: &Visitor, flow: &mut Flow, to:
     let known = flow.interaction.person.is_some_and(|person| known_browser::knows(&state.services, cookie, person));
     let browser = session::InBrowser { device: &visitor.device, network: &visitor.network, known };
     let made = session::establish(&state.services, &mut flow.interaction, current.as_ref(), browser).await?;
-    let mut jar = CookieJar::new().add(cookies::build(cookies::SESSION, made.cookie, None));
+    let state_cookie = cookies::browser_state(session::browser_state(&state.services, made.id)?);
+    let mut jar = CookieJar::new().add(cookies::build(cookies::SESSION, made.cookie, None)).add(state_cookie);
     if let Some(person) = flow.interaction.person
         && cookie != Some(known_browser::SHARED)
     {

@@ -226,7 +226,6 @@ const UNSERVED: &[&str] = &[
     "request_object_encryption_enc",
     "request_uris",
     "access_token_format",
-    "initiate_login_uri",
     "authorization_details_types",
 ];
 
@@ -620,6 +619,7 @@ fn web_addresses(metadata: &ClientMetadata, policy: RegistrationPolicy) -> Resul
         ("backchannel_logout_uri", &metadata.backchannel_logout_uri),
         ("sector_identifier_uri", &metadata.sector_identifier_uri),
         ("frontchannel_logout_uri", &metadata.doors.frontchannel_logout_uri),
+        ("initiate_login_uri", &metadata.doors.initiate_login_uri),
     ];
     for (name, text) in addresses {
         let Some(text) = text else { continue };
