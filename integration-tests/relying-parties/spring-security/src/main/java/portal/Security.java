@@ -24,7 +24,8 @@ class Security {
     SecurityFilterChain api(HttpSecurity http) throws Exception {
         return http.securityMatcher("/api/**")
             .authorizeHttpRequests(requests -> requests.anyRequest().hasAuthority("SCOPE_report"))
-            .oauth2ResourceServer(server -> server.jwt(withDefaults()))
+            // A token that is bound to a key (DPoP, RFC 9449) comes in with its proof only.
+            .oauth2ResourceServer(server -> server.jwt(withDefaults()).dPoP(withDefaults()))
             .build();
     }
 
