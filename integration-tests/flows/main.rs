@@ -64,3 +64,5 @@ mod skipping;
 mod stopping;
 #[cfg(test)]
 mod throttling;
+#[cfg(test)]
+mod verified;

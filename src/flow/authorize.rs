@@ -20,6 +20,8 @@ use crate::protocol::authorize::{self as rules, AuthorizeRequest, Prompt, Refusa
 use crate::protocol::client::GrantType;
 use crate::protocol::jwt_claims::TokenKind;
 use crate::protocol::response::{AuthorizeResponse, Delivery};
+use crate::protocol::scope::Release;
+use crate::protocol::verified_claims::VerifiedClaimsRequest;
 use crate::protocol::{Confirmation, Error, ErrorCode, GrantTerms, Parameters, ShowReason, scope};
 use crate::store;
 use crate::store::organization::Representation;
@@ -694,7 +696,7 @@ async fn finish(
         ended_reason: None,
         organization_id: acting.as_ref().map(|held| held.organization_id),
         origin,
-        terms: GrantTerms { code_bound_to: request.dpop_jkt.clone().map(Confirmation::Key), ..GrantTerms::default() },
+        terms: terms(request, &release),
     };
     store::grant::insert(&mut tx, &grant).await?;
     let event = GrantEvent::Issued { acr, scope: grant.scope.clone() };
@@ -716,6 +718,18 @@ async fn finish(
         return Ok(Finished::Decided);
     }
     Ok(Finished::Answer(Box::new(request.grant(Secret::new(code)))))
+}
+
+/// What the grant carries beyond its scope.
+fn terms(request: &AuthorizeRequest, release: &Release) -> GrantTerms {
+    let verified =
+        |asked: &[VerifiedClaimsRequest]| asked.iter().filter_map(|one| one.only(&release.verified)).collect();
+    GrantTerms {
+        code_bound_to: request.dpop_jkt.clone().map(Confirmation::Key),
+        id_token_verified: verified(&request.claims.id_token_verified),
+        userinfo_verified: verified(&request.claims.userinfo_verified),
+        ..GrantTerms::default()
+    }
 }
 
 /// An answer as it travels: signed where the mode says so (JARM 2).
@@ -793,7 +807,10 @@ async fn disclose(
     claims: &BTreeSet<crate::protocol::ClaimName>,
 ) -> Outcome<()> {
     let mut told = names(claims);
-    // For whom somebody acts says something about them, too.
+    // How and when they were verified, and for whom they act, says something about them, too.
+    let terms = &grant.terms;
+    let verified = !(terms.id_token_verified.is_empty() && terms.userinfo_verified.is_empty());
+    told.extend(verified.then(|| "verified_claims".to_owned()));
     told.extend(grant.organization_id.map(|_| "authorization_details".to_owned()));
     if told.is_empty() {
         return Ok(());

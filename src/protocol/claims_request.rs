@@ -6,7 +6,7 @@ use super::verified_claims::{self, VerifiedClaimsRequest};
 use super::{Error, ErrorCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// K4, S4: `claims` → place → `verified_claims` list → one → `verification` → `evidence` → one → `check_details` → one →
 /// member → `values` is depth 11.
@@ -48,6 +48,22 @@ impl ClaimsRequest {
     /// Whether a claim was marked essential, in whichever place.
     pub fn is_essential(&self, claim: ClaimName) -> bool {
         [&self.id_token, &self.userinfo].into_iter().any(|place| place.get(&claim) == Some(&true))
+            || self.verified().any(|request| request.is_essential(claim))
+    }
+
+    /// The `verified_claims` asked for, in whichever place.
+    fn verified(&self) -> impl Iterator<Item = &VerifiedClaimsRequest> {
+        self.id_token_verified.iter().chain(&self.userinfo_verified)
+    }
+
+    /// The claims asked for within them.
+    pub fn verified_claims(&self) -> impl Iterator<Item = ClaimName> {
+        self.verified().flat_map(VerifiedClaimsRequest::claims)
+    }
+
+    /// What the portal says it wants verified data for, in its own words, each once.
+    pub fn purposes(&self) -> BTreeSet<&str> {
+        self.verified().flat_map(VerifiedClaimsRequest::purposes).collect()
     }
 }
 

@@ -4,7 +4,7 @@ use super::authorize::{Prompt, ResponseMode};
 use super::client::{AuthenticationMethod, GrantType};
 use super::representation;
 use super::scope::{self, ClaimName};
-use super::{MacAlgorithm, SigningAlgorithm};
+use super::{MacAlgorithm, SigningAlgorithm, verified_claims};
 use serde_json::{Map, Value, json};
 
 /// Paths below the issuer.
@@ -172,6 +172,7 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
     });
     let Some(members) = document.as_object_mut() else { return document };
     members.extend(other_devices(endpoints, &assertion_algorithms));
+    members.extend(identity_assurance());
     if capabilities.representation {
         // RFC 9396 10.
         members.insert("authorization_details_types_supported".to_owned(), json!([representation::TYPE]));
@@ -212,6 +213,20 @@ const ALIASED: &[(&str, &str)] = &[
 pub fn is_aliased(path: &str) -> bool {
     let below = |of: &str| path.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     ALIASED.iter().any(|(_, of)| below(of))
+}
+
+/// What `verified_claims` can hold (OpenID Connect for Identity Assurance 1.0 section 8): no documents, no attachments.
+fn identity_assurance() -> Vec<(String, Value)> {
+    let claims: Vec<&str> = ClaimName::OF_REGISTER.iter().map(|claim| claim.as_str()).collect();
+    [
+        ("verified_claims_supported", json!(true)),
+        ("trust_frameworks_supported", json!([verified_claims::TRUST_FRAMEWORK])),
+        ("evidence_supported", json!([verified_claims::EVIDENCE])),
+        ("electronic_records_supported", json!([verified_claims::RECORD])),
+        ("claims_in_verified_claims_supported", json!(claims)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
 }
 
 /// What is asked for on another device than the person's (RFC 8628 4, CIBA 4).
@@ -304,6 +319,22 @@ pub(crate) mod tests {
         let few = Capabilities { signing_algorithms: vec![SigningAlgorithm::ES256], ..capabilities() };
         let document = super::document(&Endpoints::new("https://id.example"), &few);
         assert_eq!(document["id_token_signing_alg_values_supported"], json!(["ES256"]));
+    }
+
+    #[test]
+    fn ida_8_what_can_be_verified_is_announced() {
+        let document = document(&Endpoints::new("https://id.example"), &capabilities());
+        assert_eq!(document["verified_claims_supported"], true);
+        assert_eq!(
+            document["claims_in_verified_claims_supported"],
+            json!(["name", "birthdate", "gender", "personal_number"])
+        );
+        for name in ["trust_frameworks_supported", "evidence_supported", "electronic_records_supported"] {
+            assert_eq!(document[name].as_array().unwrap().len(), 1, "{name}");
+        }
+        for absent in ["documents_supported", "attachments_supported"] {
+            assert!(document.get(absent).is_none(), "{absent}");
+        }
     }
 
     #[test]

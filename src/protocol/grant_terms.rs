@@ -1,6 +1,7 @@
 //! What a grant carries beyond its scope: kept with it as one JSON object, so that a newer version may add members.
 
 use super::confirmation::Confirmation;
+use super::verified_claims::VerifiedClaimsRequest;
 use serde::{Deserialize, Serialize};
 
 /// The terms of a grant.
@@ -13,4 +14,10 @@ pub struct GrantTerms {
     /// CIBA 7.3: goes into the ID token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_req_id: Option<String>,
+    /// `verified_claims` for the ID token, as far as agreement and person let them out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub id_token_verified: Vec<VerifiedClaimsRequest>,
+    /// `verified_claims` for the userinfo endpoint.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub userinfo_verified: Vec<VerifiedClaimsRequest>,
 }

@@ -80,6 +80,11 @@ fn put_released(claims: &mut Map<String, Value>, released: &Released) {
     }
 }
 
+/// Writes verified claims, under a name that no released claim has.
+fn put_verified(claims: &mut Map<String, Value>, verified: Option<&Value>) {
+    claims.extend(verified.map(|verified| ("verified_claims".to_owned(), verified.clone())));
+}
+
 /// RFC 7519 4.1.3: one audience as a text, several as a list.
 pub(super) fn audience_value(audience: &[String]) -> Value {
     match audience {
@@ -111,6 +116,8 @@ pub struct IdToken<'a> {
     pub at_hash: Option<String>,
     /// Claims about the person.
     pub released: &'a Released,
+    /// Of them, with how they were verified (OpenID Connect for Identity Assurance 1.0).
+    pub verified_claims: Option<&'a Value>,
     /// For whom the person acts (RFC 9396), if not for themself.
     pub authorization_details: Option<&'a Value>,
 }
@@ -131,6 +138,7 @@ impl IdToken<'_> {
         }
         put_details(&mut claims, self.authorization_details);
         put_released(&mut claims, self.released);
+        put_verified(&mut claims, self.verified_claims);
         claims
     }
 }
@@ -320,6 +328,8 @@ pub struct Userinfo<'a> {
     pub levels: Option<(u8, u8)>,
     /// Claims about the person.
     pub released: &'a Released,
+    /// Of them, with how they were verified (OpenID Connect for Identity Assurance 1.0).
+    pub verified_claims: Option<&'a Value>,
     /// For whom the person acts (RFC 9396), if not for themself.
     pub authorization_details: Option<&'a Value>,
 }
@@ -335,6 +345,7 @@ impl Userinfo<'_> {
         }
         put_details(&mut claims, self.authorization_details);
         put_released(&mut claims, self.released);
+        put_verified(&mut claims, self.verified_claims);
         claims
     }
 

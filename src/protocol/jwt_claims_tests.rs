@@ -32,6 +32,7 @@ fn id_token(released: &Released, authentication: &Authentication) -> Map<String,
         sid: Some("sid-1"),
         at_hash: Some("h".into()),
         released,
+        verified_claims: None,
         authorization_details: None,
     }
     .claims()
@@ -87,7 +88,13 @@ fn h3_no_claim_name_is_a_protocol_member() {
         expires_at: NOW,
         jti: "j",
     };
-    let userinfo = Userinfo { subject: "s", levels: Some((1, 2)), released: &empty, authorization_details: None };
+    let userinfo = Userinfo {
+        subject: "s",
+        levels: Some((1, 2)),
+        released: &empty,
+        verified_claims: None,
+        authorization_details: None,
+    };
     for members in [
         id_token(&empty, &authentication),
         access_token().claims(),
@@ -202,7 +209,8 @@ fn f13_each_kind_passes_in_its_own_slot_only() {
         expires_at: NOW,
         jti: "j",
     };
-    let userinfo = Userinfo { subject: "s", levels: None, released: &empty, authorization_details: None };
+    let userinfo =
+        Userinfo { subject: "s", levels: None, released: &empty, verified_claims: None, authorization_details: None };
     let kinds = [
         (TokenKind::IdToken, id_token(&empty, &authentication)),
         (TokenKind::AccessToken, access_token().claims()),
@@ -290,7 +298,13 @@ fn i1_a_logout_token_has_what_the_standard_asks_and_no_nonce() {
 #[test]
 fn userinfo_holds_the_subject_and_what_was_released() {
     let released = Released::from([(ClaimName::Email, json!("a@example"))]);
-    let userinfo = Userinfo { subject: "s", levels: None, released: &released, authorization_details: None };
+    let userinfo = Userinfo {
+        subject: "s",
+        levels: None,
+        released: &released,
+        verified_claims: None,
+        authorization_details: None,
+    };
     assert_eq!(Value::Object(userinfo.claims()), json!({ "sub": "s", "email": "a@example" }));
     let userinfo = Userinfo { levels: Some((1, 2)), ..userinfo };
     assert_eq!(

@@ -103,10 +103,17 @@ pub(super) async fn consent_page(At { state, visitor, flow, .. }: At) -> Answer<
         items: items(&state, &live, &needed, &plan).await?,
         optional: items(&state, &live, &plan.optional, &plan).await?,
         purpose: if vietnamese { agreement.purpose_vi.clone() } else { agreement.purpose_en.clone() },
+        portal_words: purposes(&flow),
+        verified: !plan.release.verified.is_empty(),
         basis: agreement.legal_basis.clone(),
         until: Some(state.services.clock.now().plus(state.services.config.tokens.consent_days.duration())),
     };
     flow.show(&visitor, &page)
+}
+
+fn purposes(flow: &super::flow::Flow) -> Vec<String> {
+    let purposes = flow.interaction.request().map(|request| request.claims.purposes()).unwrap_or_default();
+    purposes.into_iter().map(str::to_owned).collect()
 }
 
 pub(super) async fn consent(Posted { state, visitor, mut flow, form, .. }: Posted) -> Answer<Response> {
