@@ -726,6 +726,8 @@ fn terms(request: &AuthorizeRequest, release: &Release) -> GrantTerms {
         |asked: &[VerifiedClaimsRequest]| asked.iter().filter_map(|one| one.only(&release.verified)).collect();
     GrantTerms {
         code_bound_to: request.dpop_jkt.clone().map(Confirmation::Key),
+        id_token_exact: request.claims.id_token_exact.clone(),
+        userinfo_exact: request.claims.userinfo_exact.clone(),
         id_token_verified: verified(&request.claims.id_token_verified),
         userinfo_verified: verified(&request.claims.userinfo_verified),
         ..GrantTerms::default()

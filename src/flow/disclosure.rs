@@ -6,6 +6,7 @@ use super::{Outcome, Services};
 use crate::base::PersonId;
 use crate::identity::{ExchangeEvidence, RegisterState};
 use crate::protocol::authorize::{AuthorizeRequest, Prompt};
+use crate::protocol::claims_request;
 use crate::protocol::jwt_claims::Released;
 use crate::protocol::scope::Release;
 use crate::protocol::verified_claims::{self, RegisterCheck, Verification, VerifiedClaimsRequest};
@@ -125,9 +126,14 @@ pub async fn leaving(
     let agreed = known.agreement.as_ref().map(|agreement| claim_names(&agreement.claims)).unwrap_or_default();
     let (granted, in_force) = (ScopeSet::parse(&grant.scope).unwrap_or_default().claims(), scope.claims());
     let counts = |claim: &ClaimName| agreed.contains(claim) && (in_force.contains(claim) || !granted.contains(claim));
-    let (stored, requests) = match place {
-        Place::IdToken => (&grant.claims_id_token, &grant.terms.id_token_verified),
-        Place::Userinfo => (&grant.claims_userinfo, &grant.terms.userinfo_verified),
+    let terms = &grant.terms;
+    // Scopes speak for userinfo alone (Core 5.4).
+    let (stored, exact, requests, by_scope) = match place {
+        Place::IdToken => (&grant.claims_id_token, &terms.id_token_exact, &terms.id_token_verified, BTreeSet::new()),
+        Place::Userinfo => {
+            let by_scope = granted.intersection(&in_force).copied().collect();
+            (&grant.claims_userinfo, &terms.userinfo_exact, &terms.userinfo_verified, by_scope)
+        }
     };
     let plain: BTreeSet<ClaimName> = claim_names(stored).into_iter().filter(counts).collect();
     let verified: BTreeSet<ClaimName> =
@@ -146,7 +152,7 @@ pub async fn leaving(
             .collect()
     };
     let verified = verified_claims::answer(requests, &verification(&person), &of(&verified), grant.created_at);
-    Ok(Leaving { plain: of(&plain), verified })
+    Ok(Leaving { plain: claims_request::state(&of(&plain), exact, &by_scope), verified })
 }
 
 /// How the register's word on a person is told. What is not kept, such as the exchange of a person who was not matched
@@ -208,7 +214,7 @@ async fn values_of(services: &Services, person: &Person, claims: &BTreeSet<Claim
     };
     for claim in claims {
         if let Some(value) = value(services, person, &contacts, *claim)? {
-            map.insert(*claim, value);
+            map.insert((*claim).into(), value);
         }
     }
     Ok(map)

@@ -4,7 +4,7 @@ use super::authorize::{Prompt, ResponseMode};
 use super::client::{AuthenticationMethod, GrantType};
 use super::representation;
 use super::scope::{self, ClaimName};
-use super::{MacAlgorithm, SigningAlgorithm, verified_claims};
+use super::{MacAlgorithm, SigningAlgorithm, claim_member, verified_claims};
 use serde_json::{Map, Value, json};
 
 /// Paths below the issuer.
@@ -148,6 +148,7 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "scopes_supported": scope::PERSON_SCOPES,
         "claims_supported": claims,
         "claim_types_supported": ["normal"],
+        "claims_locales_supported": claim_member::LOCALES,
         "claims_parameter_supported": true,
         "request_parameter_supported": true,
         "request_uri_parameter_supported": false,

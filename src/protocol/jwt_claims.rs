@@ -1,7 +1,8 @@
 //! The claim sets we sign, and what our own tokens must hold when they come back.
 
+use super::claim_member::ClaimMember;
 use super::jws;
-use super::scope::{ClaimName, ScopeSet};
+use super::scope::ScopeSet;
 use super::{Confirmation, Error, SigningAlgorithm, bearer};
 use crate::base::{GrantId, Timestamp};
 use aws_lc_rs::digest::{SHA256, SHA512, digest};
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 
 /// Values of claims about a person that are released. The keys are a closed list, so none can take the name of a
 /// protocol member (H3).
-pub type Released = BTreeMap<ClaimName, Value>;
+pub type Released = BTreeMap<ClaimMember, Value>;
 
 /// CIBA 10.3.1: the request that an ID token answers.
 pub const AUTH_REQ_ID: &str = "urn:openid:params:jwt:claim:auth_req_id";
@@ -76,7 +77,7 @@ pub(super) fn put_details(claims: &mut Map<String, Value>, details: Option<&Valu
 /// Writes released claims beside what is there, never over it (H3).
 fn put_released(claims: &mut Map<String, Value>, released: &Released) {
     for (name, value) in released {
-        claims.entry(name.as_str()).or_insert_with(|| value.clone());
+        claims.entry(name.to_string()).or_insert_with(|| value.clone());
     }
 }
 

@@ -17,7 +17,7 @@ const ISSUER: &str = "https://id.example";
 const NOW: Timestamp = Timestamp::from_seconds(100);
 
 fn released() -> Released {
-    ClaimName::ALL.iter().map(|claim| (*claim, json!(format!("value of {claim}")))).collect()
+    ClaimName::ALL.iter().map(|claim| ((*claim).into(), json!(format!("value of {claim}")))).collect()
 }
 
 fn id_token(released: &Released, authentication: &Authentication) -> Map<String, Value> {
@@ -64,7 +64,8 @@ fn signed(typ: Option<&str>, claims: Map<String, Value>) -> jws::Unverified {
 
 #[test]
 fn an_id_token_says_who_for_whom_and_how_strong() {
-    let claims = id_token(&Released::from([(ClaimName::Name, json!("Nguyễn Văn A"))]), &Authentication::sample());
+    let claims =
+        id_token(&Released::from([(ClaimName::Name.into(), json!("Nguyễn Văn A"))]), &Authentication::sample());
     assert_eq!(
         Value::Object(claims),
         json!({
@@ -297,7 +298,7 @@ fn i1_a_logout_token_has_what_the_standard_asks_and_no_nonce() {
 
 #[test]
 fn userinfo_holds_the_subject_and_what_was_released() {
-    let released = Released::from([(ClaimName::Email, json!("a@example"))]);
+    let released = Released::from([(ClaimName::Email.into(), json!("a@example"))]);
     let userinfo = Userinfo {
         subject: "s",
         levels: None,

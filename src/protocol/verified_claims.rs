@@ -233,7 +233,7 @@ fn one(request: &VerifiedClaimsRequest, document: &Value, available: &Released, 
     }
     let mut claims = Map::new();
     for (member, wish) in &request.claims {
-        let value = available.get(&member.claim());
+        let value = available.get(&member.claim().into());
         let fits = |value: &&Value| wish.as_object().is_none_or(|members| meets(members, value, asked_at));
         claims.extend(value.filter(fits).map(|value| (member.to_string(), value.clone())));
     }

@@ -9,7 +9,7 @@ fn verification() -> Verification {
 }
 
 fn available() -> Released {
-    [(ClaimName::Name, json!("Nguyễn Văn A")), (ClaimName::Birthdate, json!("1990-01-01"))].into()
+    [(ClaimName::Name.into(), json!("Nguyễn Văn A")), (ClaimName::Birthdate.into(), json!("1990-01-01"))].into()
 }
 
 fn said(request: Value) -> Option<Value> {

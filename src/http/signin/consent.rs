@@ -49,7 +49,7 @@ pub(super) async fn items(
     Ok(claims
         .iter()
         .filter_map(|claim| {
-            let value = match values.get(claim)? {
+            let value = match values.get(&(*claim).into())? {
                 serde_json::Value::String(text) => text.clone(),
                 serde_json::Value::Bool(yes) => if *yes { "✓" } else { "–" }.to_owned(),
                 other => other.to_string(),
