@@ -1,4 +1,5 @@
 use super::*;
+use crate::protocol::ClaimName;
 
 impl Authentication {
     /// A sign-in with password and code.
