@@ -15,6 +15,8 @@ mod certificates;
 #[cfg(test)]
 mod ciba;
 #[cfg(test)]
+mod claims;
+#[cfg(test)]
 mod consent;
 #[cfg(test)]
 mod create;
@@ -71,3 +73,5 @@ mod skipping;
 mod stopping;
 #[cfg(test)]
 mod throttling;
+#[cfg(test)]
+mod verified;

@@ -12,6 +12,8 @@ consent-law = Notice under the law.
 consent-law-text = The law lets this portal receive the information below. Your consent is not needed.
 consent-optional = Also send, if you like
 consent-purpose = What for
+consent-portal-words = In the portal's own words
+consent-verified = When and how the population register confirmed these data
 consent-basis = Legal basis
 consent-until = For how long
 consent-until-day = Until { $day }
@@ -42,6 +44,7 @@ claim-nationality = Nationality
 claim-locale = Language
 claim-identity-level = Account level
 claim-authentication-level = Sign-in level
+claim-verified-claims = How you were verified
 
 stronger-title = This service needs a stronger sign-in
 signed-in-by-code = Just now: a code sent to your phone.

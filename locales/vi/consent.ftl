@@ -12,6 +12,8 @@ consent-law = Thông báo theo luật.
 consent-law-text = Luật cho phép cổng này nhận các thông tin dưới đây. Bạn không cần đồng ý.
 consent-optional = Gửi thêm nếu bạn muốn
 consent-purpose = Để làm gì
+consent-portal-words = Cổng tự nêu lý do
+consent-verified = Thời điểm và cách cơ sở dữ liệu dân cư xác nhận các thông tin này
 consent-basis = Căn cứ
 consent-until = Trong bao lâu
 consent-until-day = Đến { $day }
@@ -42,6 +44,7 @@ claim-nationality = Quốc tịch
 claim-locale = Ngôn ngữ
 claim-identity-level = Mức tài khoản
 claim-authentication-level = Mức cách đăng nhập
+claim-verified-claims = Cách bạn được xác minh
 
 stronger-title = Thủ tục này cần cách đăng nhập mạnh hơn
 signed-in-by-code = Vừa rồi: mã gửi tới điện thoại.

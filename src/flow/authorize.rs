@@ -22,7 +22,9 @@ use crate::protocol::authorize::{self as rules, AuthorizeRequest, Prompt, Refusa
 use crate::protocol::client::GrantType;
 use crate::protocol::jwt_claims::TokenKind;
 use crate::protocol::response::{AuthorizeResponse, Delivery};
+use crate::protocol::scope::Release;
 use crate::protocol::session_state::LoginState;
+use crate::protocol::verified_claims::VerifiedClaimsRequest;
 use crate::protocol::{Confirmation, Error, ErrorCode, GrantTerms, Parameters, ShowReason, scope};
 use crate::store;
 use crate::store::organization::Representation;
@@ -701,7 +703,7 @@ async fn finish(
         ended_reason: None,
         organization_id: acting.as_ref().map(|held| held.organization_id),
         origin,
-        terms: GrantTerms { code_bound_to: request.dpop_jkt.clone().map(Confirmation::Key), ..GrantTerms::default() },
+        terms: terms(request, &release),
     };
     store::grant::insert(&mut tx, &grant).await?;
     let event = GrantEvent::Issued { acr, scope: grant.scope.clone() };
@@ -730,6 +732,20 @@ async fn finish(
         response.login = LoginState::new(client_id, &response.to, browser_state, &salt);
     }
     Ok(Finished::Answer(Box::new(response)))
+}
+
+/// What the grant carries beyond its scope.
+fn terms(request: &AuthorizeRequest, release: &Release) -> GrantTerms {
+    let verified =
+        |asked: &[VerifiedClaimsRequest]| asked.iter().filter_map(|one| one.only(&release.verified)).collect();
+    GrantTerms {
+        code_bound_to: request.dpop_jkt.clone().map(Confirmation::Key),
+        id_token_exact: request.claims.id_token_exact.clone(),
+        userinfo_exact: request.claims.userinfo_exact.clone(),
+        id_token_verified: verified(&request.claims.id_token_verified),
+        userinfo_verified: verified(&request.claims.userinfo_verified),
+        ..GrantTerms::default()
+    }
 }
 
 /// What answers in a signed mode are encrypted with; `None` in others (JARM 2.2).
@@ -825,7 +841,10 @@ async fn disclose(
     claims: &BTreeSet<crate::protocol::ClaimName>,
 ) -> Outcome<()> {
     let mut told = names(claims);
-    // For whom somebody acts says something about them, too.
+    // How and when they were verified, and for whom they act, says something about them, too.
+    let terms = &grant.terms;
+    let verified = !(terms.id_token_verified.is_empty() && terms.userinfo_verified.is_empty());
+    told.extend(verified.then(|| "verified_claims".to_owned()));
     told.extend(grant.organization_id.map(|_| "authorization_details".to_owned()));
     if told.is_empty() {
         return Ok(());

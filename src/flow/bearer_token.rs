@@ -2,9 +2,10 @@
 
 use super::caller::Caller;
 use super::clients::KnownClient;
+use super::disclosure::{self, Place};
 use super::keys::Ring;
 use super::representation::{self, Stated};
-use super::{Outcome, Services, audit, disclosure, encryption, possession, token};
+use super::{Outcome, Services, audit, encryption, possession, token};
 use crate::audit::{GrantEvent, Word};
 use crate::base::{Digest, Presented, Timestamp, sha256};
 use crate::crypto::Expect;
@@ -53,24 +54,20 @@ pub async fn userinfo(
     if !usable.contains(scope::OPENID) {
         return Ok(Err(bearer::INSUFFICIENT_SCOPE));
     }
-    // A claim leaves only under the agreement in force now, with the scope the token carries now.
-    let agreed =
-        known.agreement.as_ref().map(|agreement| disclosure::claim_names(&agreement.claims)).unwrap_or_default();
-    let of_scope = usable.claims();
-    let granted = ScopeSet::parse(&live.scope).unwrap_or_default().claims();
-    let claims = disclosure::claim_names(&live.claims_userinfo)
-        .into_iter()
-        .filter(|claim| agreed.contains(claim) && (of_scope.contains(claim) || !granted.contains(claim)))
-        .collect();
-    let released = disclosure::values(services, live.person_id, &claims).await?;
+    let leaving = disclosure::leaving(services, &known, &live, (Place::Userinfo, &usable)).await?;
     let levels =
         usable.contains(scope::LEVELS).then(|| (live.identity_level.as_u8(), live.authentication_level.as_u8()));
     let stated = representation::stated(services, &services.db, (&live, known.client.metadata.representation)).await?;
     if matches!(stated, Stated::Over(_)) {
         return Ok(Err(bearer::INVALID_TOKEN));
     }
-    let answer =
-        Userinfo { subject: &live.subject, levels, released: &released, authorization_details: stated.details() };
+    let answer = Userinfo {
+        subject: &live.subject,
+        levels,
+        released: &leaving.plain,
+        verified_claims: leaving.verified.as_ref(),
+        authorization_details: stated.details(),
+    };
     say(services, &known.client, &answer).await.map(Ok)
 }
 

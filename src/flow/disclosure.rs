@@ -4,13 +4,16 @@ use super::clients::KnownClient;
 use super::person::{self, Contacts};
 use super::{Outcome, Services};
 use crate::base::PersonId;
-use crate::identity::RegisterState;
-use crate::protocol::ClaimName;
+use crate::identity::{ExchangeEvidence, RegisterState};
 use crate::protocol::authorize::{AuthorizeRequest, Prompt};
+use crate::protocol::claims_request;
 use crate::protocol::jwt_claims::Released;
 use crate::protocol::scope::Release;
+use crate::protocol::verified_claims::{self, RegisterCheck, Verification, VerifiedClaimsRequest};
+use crate::protocol::{ClaimName, ScopeSet};
 use crate::store;
 use crate::store::agreement::BasisKind;
+use crate::store::grant::Grant;
 use crate::store::person::Person;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -94,6 +97,76 @@ impl Plan {
     }
 }
 
+/// Where claims leave from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The ID token.
+    IdToken,
+    /// The userinfo endpoint.
+    Userinfo,
+}
+
+/// What leaves from one place now.
+#[derive(Debug, Default)]
+pub struct Leaving {
+    /// Plain claims.
+    pub plain: Released,
+    /// `verified_claims`.
+    pub verified: Option<Value>,
+}
+
+/// What of a grant's claims leaves now: the agreement in force now decides, and the scopes that still count. A claim that
+/// a scope stood for goes with it (E5). Verified claims pass here with the plain ones: there is no second door.
+pub async fn leaving(
+    services: &Services,
+    known: &KnownClient,
+    grant: &Grant,
+    (place, scope): (Place, &ScopeSet),
+) -> Outcome<Leaving> {
+    let agreed = known.agreement.as_ref().map(|agreement| claim_names(&agreement.claims)).unwrap_or_default();
+    let (granted, in_force) = (ScopeSet::parse(&grant.scope).unwrap_or_default().claims(), scope.claims());
+    let counts = |claim: &ClaimName| agreed.contains(claim) && (in_force.contains(claim) || !granted.contains(claim));
+    let terms = &grant.terms;
+    // Scopes speak for userinfo alone (Core 5.4).
+    let (stored, exact, requests, by_scope) = match place {
+        Place::IdToken => (&grant.claims_id_token, &terms.id_token_exact, &terms.id_token_verified, BTreeSet::new()),
+        Place::Userinfo => {
+            let by_scope = granted.intersection(&in_force).copied().collect();
+            (&grant.claims_userinfo, &terms.userinfo_exact, &terms.userinfo_verified, by_scope)
+        }
+    };
+    let plain: BTreeSet<ClaimName> = claim_names(stored).into_iter().filter(counts).collect();
+    let verified: BTreeSet<ClaimName> =
+        requests.iter().flat_map(VerifiedClaimsRequest::claims).filter(|claim| counts(claim)).collect();
+    let both: BTreeSet<ClaimName> = plain.union(&verified).copied().collect();
+    if both.is_empty() {
+        return Ok(Leaving::default());
+    }
+    let person = store::person::get(&services.db, grant.person_id).await?;
+    let values = values_of(services, &person, &both).await?;
+    let of = |claims: &BTreeSet<ClaimName>| -> Released {
+        values
+            .iter()
+            .filter(|(member, _)| claims.contains(&member.claim()))
+            .map(|(member, value)| (member.clone(), value.clone()))
+            .collect()
+    };
+    let verified = verified_claims::answer(requests, &verification(&person), &of(&verified), grant.created_at);
+    Ok(Leaving { plain: claims_request::state(&of(&plain), exact, &by_scope), verified })
+}
+
+/// How the register's word on a person is told. What is not kept, such as the exchange of a person who was not matched
+/// by us, is not said.
+fn verification(person: &Person) -> Verification {
+    let check =
+        |evidence: &ExchangeEvidence| RegisterCheck { at: evidence.as_of, message_id: evidence.message_id.clone() };
+    Verification {
+        identity_level: person.identity_level.as_u8(),
+        time: person.register_as_of,
+        evidence: person.register_evidence.as_ref().map(check),
+    }
+}
+
 /// Claim names as stored; a name this version does not know releases nothing.
 pub fn claim_names(stored: &[String]) -> BTreeSet<ClaimName> {
     stored.iter().filter_map(|name| ClaimName::parse(name)).collect()
@@ -102,10 +175,8 @@ pub fn claim_names(stored: &[String]) -> BTreeSet<ClaimName> {
 /// The value of one claim, when we have it.
 pub fn value(services: &Services, person: &Person, contacts: &Contacts, claim: ClaimName) -> Outcome<Option<Value>> {
     let text = |text: &str| Some(Value::from(text));
-    let of_register =
-        matches!(claim, ClaimName::Name | ClaimName::Birthdate | ClaimName::Gender | ClaimName::PersonalNumber);
     // What nobody confirmed is not stated to anybody (O10, architecture 5.8).
-    if of_register && person.register_state != RegisterState::Verified {
+    if claim.is_of_register() && person.register_state != RegisterState::Verified {
         return Ok(None);
     }
     Ok(match claim {
@@ -122,22 +193,28 @@ pub fn value(services: &Services, person: &Person, contacts: &Contacts, claim: C
 
 /// The values of several claims, leaving out what we do not have.
 pub async fn values(services: &Services, person: PersonId, claims: &BTreeSet<ClaimName>) -> Outcome<Released> {
-    let mut map = Released::new();
     if claims.is_empty() {
-        return Ok(map);
+        return Ok(Released::new());
     }
-    let found = store::person::get(&services.db, person).await?;
+    values_of(services, &store::person::get(&services.db, person).await?, claims).await
+}
+
+async fn values_of(services: &Services, person: &Person, claims: &BTreeSet<ClaimName>) -> Outcome<Released> {
+    let mut map = Released::new();
     let about_contacts = |c: &ClaimName| {
         matches!(
             c,
             ClaimName::PhoneNumber | ClaimName::PhoneNumberVerified | ClaimName::Email | ClaimName::EmailVerified
         )
     };
-    let contacts =
-        if claims.iter().any(about_contacts) { person::contacts(services, person).await? } else { Contacts::default() };
+    let contacts = if claims.iter().any(about_contacts) {
+        person::contacts(services, person.id).await?
+    } else {
+        Contacts::default()
+    };
     for claim in claims {
-        if let Some(value) = value(services, &found, &contacts, *claim)? {
-            map.insert(*claim, value);
+        if let Some(value) = value(services, person, &contacts, *claim)? {
+            map.insert((*claim).into(), value);
         }
     }
     Ok(map)

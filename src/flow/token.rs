@@ -4,11 +4,11 @@
 use super::caller::Caller;
 use super::clients::KnownClient;
 use super::decoupled::{self, Door};
+use super::disclosure::{self, Place};
 use super::encryption::Envelope;
 use super::representation::{self, Stated};
 use super::{
-    Fault, Outcome, Services, audit, client_authentication, disclosure, encryption, keys, organizations, possession,
-    token_exchange,
+    Fault, Outcome, Services, audit, client_authentication, encryption, keys, organizations, possession, token_exchange,
 };
 use crate::audit::{GrantEvent, Word};
 use crate::base::{Presented, RowId, Secret, Timestamp, dated_token, sha256};
@@ -371,17 +371,7 @@ async fn tokens(
     let access_token =
         sign(services, client.access_token_algorithm().as_str(), TokenKind::AccessToken, access.claims())?;
     let algorithm = client.metadata.id_token_signed_response_alg;
-    // The agreement in force now decides, also for tokens that are renewed.
-    let agreement = known.agreement.as_ref().map(|agreement| disclosure::claim_names(&agreement.claims));
-    let agreed = agreement.unwrap_or_default();
-    // So do the client's scopes: a claim that a scope stood for goes with it (E5).
-    let (granted, registered) =
-        (ScopeSet::parse(&grant.scope).unwrap_or_default().claims(), client.metadata.scope.claims());
-    let claims = disclosure::claim_names(&grant.claims_id_token)
-        .into_iter()
-        .filter(|c| agreed.contains(c) && (registered.contains(c) || !granted.contains(c)))
-        .collect();
-    let released = disclosure::values(services, grant.person_id, &claims).await?;
+    let leaving = disclosure::leaving(services, known, grant, (Place::IdToken, &client.metadata.scope)).await?;
     let id_token = IdToken {
         issuer: services.issuer(),
         subject: &grant.subject,
@@ -392,7 +382,8 @@ async fn tokens(
         nonce: grant.nonce.as_deref(),
         sid: Some(&grant.sid.to_string()),
         at_hash: Some(jwt_claims::at_hash(&access_token, algorithm)),
-        released: &released,
+        released: &leaving.plain,
+        verified_claims: leaving.verified.as_ref(),
         authorization_details: stated.details(),
     };
     let mut claims = id_token.claims();

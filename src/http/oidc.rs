@@ -8,7 +8,7 @@ use crate::flow::bearer_token::{self, IntrospectionAnswer, UserinfoAnswer};
 use crate::flow::caller::Caller;
 use crate::flow::pushed_request::{self, Pushed};
 use crate::flow::{Fault, client_authentication, possession, token};
-use crate::protocol::bearer::{self, Scheme};
+use crate::protocol::bearer::{self, Scheme, Shown};
 use crate::protocol::client::GrantType;
 use crate::protocol::{Error, ErrorCode, Parameters, ShowReason, introspection};
 use axum::Router;
@@ -25,7 +25,7 @@ pub fn router() -> Router<AppState> {
         .route("/authorize", get(authorize_get).post(authorize_post))
         .route("/par", post(push))
         .route("/token", post(token_endpoint))
-        .route("/userinfo", get(userinfo).post(userinfo))
+        .route("/userinfo", get(userinfo_get).post(userinfo_post))
         .route("/introspect", post(introspect))
         .route("/revoke", post(revoke))
         .route("/logout", get(signout::request_get).post(signout::request_post))
@@ -164,18 +164,29 @@ async fn about_token(state: &AppState, caller: &Caller, (headers, body): (&Heade
     outcome.unwrap_or_else(|fault| oauth_fault(&fault))
 }
 
-async fn userinfo(State(state): State<AppState>, caller: Caller) -> Response {
-    let shown = match bearer::token(caller.authorization.as_deref()) {
+async fn userinfo_get(State(state): State<AppState>, caller: Caller) -> Response {
+    let shown = bearer::token(caller.authorization.as_deref());
+    userinfo(&state, &caller, shown).await
+}
+
+/// RFC 6750 2.2: a form may carry the token; any other body is not read.
+async fn userinfo_post(State(state): State<AppState>, caller: Caller, headers: HeaderMap, body: Bytes) -> Response {
+    let shown = bearer::token_of(caller.authorization.as_deref(), is_form(&headers).then_some(&*body));
+    userinfo(&state, &caller, shown).await
+}
+
+async fn userinfo(state: &AppState, caller: &Caller, shown: Result<Shown, Option<Error>>) -> Response {
+    let shown = match shown {
         Ok(shown) => shown,
         Err(error) => return refused_token(Scheme::Bearer, error.as_ref()),
     };
-    let response = match bearer_token::userinfo(&state.services, &caller, &shown).await {
+    let response = match bearer_token::userinfo(&state.services, caller, &shown).await {
         Ok(Ok(UserinfoAnswer::Plain(value))) => json_answer(StatusCode::OK, &value),
         Ok(Ok(UserinfoAnswer::Jwt(jwt))) => ([(header::CONTENT_TYPE, "application/jwt")], jwt).into_response(),
         Ok(Err(error)) => refused_token(shown.scheme, Some(&error)),
         Err(fault) => oauth_fault(&fault),
     };
-    with_nonce(&state, &caller, response)
+    with_nonce(state, caller, response)
 }
 
 /// An answer of RFC 6750 3, RFC 9449 7.1.

@@ -1,6 +1,6 @@
 //! Bearer tokens in requests and challenges in answers (RFC 6750, RFC 7617).
 
-use super::{Error, ErrorCode, SigningAlgorithm};
+use super::{Error, ErrorCode, Parameters, SigningAlgorithm};
 use crate::base::Secret;
 
 /// Most bytes of an access token we read.
@@ -58,7 +58,34 @@ pub fn challenge(scheme: Scheme, error: Option<&Error>) -> String {
     text
 }
 
-/// Reads the token of an `Authorization` header (RFC 6750 2.1). Tokens in a body or address are not looked for (E8).
+/// Reads the token of a request that may carry it in its body (RFC 6750 2.2), which `body` is where it is a form. In an
+/// address it is not looked for (E8).
+///
+/// # Errors
+/// As [`token`]; `invalid_request` for a token in two places (RFC 6750 2) and a body that cannot be read.
+pub fn token_of(authorization: Option<&str>, body: Option<&[u8]>) -> Result<Shown, Option<Error>> {
+    let refused = |reason, description| Some(Error::new(ErrorCode::InvalidRequest, reason, description));
+    let sent = match body.filter(|body| !body.is_empty()).map(Parameters::parse) {
+        None => None,
+        Some(Ok(parameters)) => parameters.get("access_token").map(Secret::from),
+        Some(Err(error)) => return Err(refused(error.as_str(), error.description())),
+    };
+    match (sent, authorization) {
+        (None, authorization) => token(authorization),
+        (Some(_), Some(_)) => Err(refused("token_twice", "Send the access token in one way only.")),
+        (Some(token), None) if is_token(token.expose()) => Ok(Shown { scheme: Scheme::Bearer, token }),
+        (Some(_), None) => Err(refused("bearer_malformed", "access_token is not a bearer token.")),
+    }
+}
+
+/// RFC 6750 2.1: the alphabet, and a bound.
+fn is_token(token: &str) -> bool {
+    let body = token.trim_end_matches('=');
+    let lawful = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+    !body.is_empty() && token.len() <= MAX_TOKEN_BYTES && body.bytes().all(lawful)
+}
+
+/// Reads the token of an `Authorization` header (RFC 6750 2.1).
 ///
 /// # Errors
 /// `None` inside: no token was sent, so the challenge names no error. Otherwise `invalid_request`.
@@ -66,9 +93,7 @@ pub fn token(authorization: Option<&str>) -> Result<Shown, Option<Error>> {
     let Some(header) = authorization else { return Err(None) };
     let Some((name, token)) = header.split_once(' ') else { return Err(None) };
     let scheme = Scheme::ALL.into_iter().find(|scheme| name.eq_ignore_ascii_case(scheme.as_str())).ok_or(None)?;
-    let body = token.trim_end_matches('=');
-    let lawful = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
-    if body.is_empty() || token.len() > MAX_TOKEN_BYTES || !body.bytes().all(lawful) {
+    if !is_token(token) {
         let description = "The Authorization header does not hold a bearer token.";
         return Err(Some(Error::new(ErrorCode::InvalidRequest, "bearer_malformed", description)));
     }
@@ -106,6 +131,27 @@ mod tests {
     #[test]
     fn rfc9449_7_1_the_challenge_names_the_algorithms_of_proofs() {
         assert_eq!(challenge(Scheme::Dpop, None), r#"DPoP realm="dinhdanh", algs="ES256 PS256 EdDSA""#);
+    }
+
+    #[test]
+    fn rfc6750_2_2_a_form_may_carry_the_token_in_one_place_only() {
+        let shown = |token: &str| Ok(Shown { scheme: Scheme::Bearer, token: token.into() });
+        let refused = |found: Result<Shown, Option<Error>>| match found {
+            Err(Some(error)) => error.reason,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(token_of(None, Some(b"access_token=a.b&x=y")), shown("a.b"));
+        assert_eq!(token_of(Some("Bearer c"), Some(b"x=y")), shown("c"));
+        assert_eq!(token_of(Some("Bearer c"), Some(b"")), shown("c"));
+        assert_eq!(token_of(None, Some(b"x=y")), Err(None));
+        assert_eq!(token_of(None, Some(b"access_token=")), Err(None));
+        assert_eq!(token_of(None, None), Err(None));
+        for header in ["Bearer c", "Bearer a.b", "DPoP a.b", "Basic eDp5"] {
+            assert_eq!(refused(token_of(Some(header), Some(b"access_token=a.b"))), "token_twice", "{header}");
+        }
+        assert_eq!(refused(token_of(None, Some(b"access_token=a%20b"))), "bearer_malformed");
+        assert!(token_of(None, Some(b"access_token=a&access_token=a")).is_err(), "RFC 6749 3.1: named twice");
+        assert!(token_of(None, Some(b"access_token=%ff")).is_err());
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! The `claims` parameter (OpenID Connect Core 5.5).
 
+use super::claim_member::ClaimMember;
+use super::jwt_claims::Released;
 use super::scope::ClaimName;
 use super::strict_json::{self, Limits};
 use super::verified_claims::{self, VerifiedClaimsRequest};
 use super::{Error, ErrorCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// K4, S4: `claims` → place → `verified_claims` list → one → `verification` → `evidence` → one → `check_details` → one →
 /// member → `values` is depth 11.
@@ -15,6 +17,10 @@ const LIMITS: Limits = Limits { depth: 12, values: 200 };
 const MAX_ACR_VALUES: usize = 16;
 /// Most bytes of one acr value.
 const MAX_ACR_BYTES: usize = 256;
+
+/// Claims that are asked for in a language or by their value: under which names, and the values that each may have (none:
+/// any). Holds every name under which such a claim is asked for.
+pub type ExactClaims = BTreeMap<ClaimMember, Vec<Value>>;
 
 /// What the `claims` parameter asks for, of what we know. Names we do not know are ignored, as 5.5 demands.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -27,6 +33,12 @@ pub struct ClaimsRequest {
     pub acr: Option<AcrRequest>,
     /// 5.5.1: only an answer about this subject is wanted.
     pub subject: Option<String>,
+    /// How claims are asked for in the ID token, where not simply by their name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub id_token_exact: ExactClaims,
+    /// The same for the userinfo endpoint.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub userinfo_exact: ExactClaims,
     /// `verified_claims` asked for in the ID token.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub id_token_verified: Vec<VerifiedClaimsRequest>,
@@ -48,6 +60,22 @@ impl ClaimsRequest {
     /// Whether a claim was marked essential, in whichever place.
     pub fn is_essential(&self, claim: ClaimName) -> bool {
         [&self.id_token, &self.userinfo].into_iter().any(|place| place.get(&claim) == Some(&true))
+            || self.verified().any(|request| request.is_essential(claim))
+    }
+
+    /// The `verified_claims` asked for, in whichever place.
+    fn verified(&self) -> impl Iterator<Item = &VerifiedClaimsRequest> {
+        self.id_token_verified.iter().chain(&self.userinfo_verified)
+    }
+
+    /// The claims asked for within them.
+    pub fn verified_claims(&self) -> impl Iterator<Item = ClaimName> {
+        self.verified().flat_map(VerifiedClaimsRequest::claims)
+    }
+
+    /// What the portal says it wants verified data for, in its own words, each once.
+    pub fn purposes(&self) -> BTreeSet<&str> {
+        self.verified().flat_map(VerifiedClaimsRequest::purposes).collect()
     }
 }
 
@@ -57,8 +85,9 @@ fn malformed(description: &'static str) -> Error {
 
 /// Reads the `claims` parameter.
 ///
-/// `value` and `values` are honoured for `acr` and `sub`, whose meaning 5.5.1 defines; for a person's data they are read
-/// for their form and otherwise ignored: an answer never tells whether a guess was right.
+/// A claim asked for by `value` or `values` is answered when it has that value and left out otherwise, which is no error
+/// (5.5.1). A portal learns no more by it than by asking for the claim, which its agreement and the person must allow
+/// all the same. `essential` makes a claim one that the person cannot leave out on the consent page.
 ///
 /// # Errors
 /// `invalid_request` for what is not JSON of 5.5, too deep, too large or holds a member twice.
@@ -68,43 +97,59 @@ pub fn parse(text: &str) -> Result<ClaimsRequest, Error> {
     let mut request = ClaimsRequest::default();
     if let Some(id_token) = place(&document, "id_token")? {
         for (name, wish) in id_token {
-            if name == VERIFIED {
-                request.id_token_verified = verified_claims::parse(wish)?;
-                continue;
-            }
-            let wish = Wish::read(wish)?;
             match name.as_str() {
-                "acr" => request.acr = Some(wish.into_acr()?),
-                "sub" => request.subject = wish.into_subject()?,
-                _ => request.id_token.extend(claim(name).map(|claim| (claim, wish.essential))),
+                VERIFIED => request.id_token_verified = verified_claims::parse(wish)?,
+                "acr" => request.acr = Some(Wish::read(wish)?.into_acr()?),
+                "sub" => request.subject = Wish::read(wish)?.into_subject()?,
+                _ => ask(&mut request.id_token, &mut request.id_token_exact, (name, Wish::read(wish)?)),
             }
         }
     }
     if let Some(userinfo) = place(&document, "userinfo")? {
         for (name, wish) in userinfo {
-            if name == VERIFIED {
-                request.userinfo_verified = verified_claims::parse(wish)?;
-                continue;
+            match name.as_str() {
+                VERIFIED => request.userinfo_verified = verified_claims::parse(wish)?,
+                _ => ask(&mut request.userinfo, &mut request.userinfo_exact, (name, Wish::read(wish)?)),
             }
-            let wish = Wish::read(wish)?;
-            request.userinfo.extend(claim(name).map(|claim| (claim, wish.essential)));
         }
     }
+    keep_exact(&mut request.id_token_exact);
+    keep_exact(&mut request.userinfo_exact);
     Ok(request)
 }
 
 const VERIFIED: &str = "verified_claims";
 
-/// A claim's name, with or without a language (5.2). What we hold is in Vietnamese as the registers keep it: asked for in
-/// another language there is no such claim.
-fn claim(name: &str) -> Option<ClaimName> {
-    match name.split_once('#') {
-        None => ClaimName::parse(name),
-        Some((bare, tag)) if tag.split('-').next().is_some_and(|primary| primary.eq_ignore_ascii_case("vi")) => {
-            ClaimName::parse(bare)
+/// Notes a claim that we know; any other is left out (5.5).
+fn ask(claims: &mut BTreeMap<ClaimName, bool>, exact: &mut ExactClaims, (name, wish): (&str, Wish<'_>)) {
+    let Some(member) = ClaimMember::parse(name) else { return };
+    *claims.entry(member.claim()).or_default() |= wish.essential;
+    exact.insert(member, wish.values.into_iter().cloned().collect());
+}
+
+/// Forgets the claims that are asked for by nothing but their name.
+fn keep_exact(exact: &mut ExactClaims) {
+    let special: BTreeSet<ClaimName> = exact
+        .iter()
+        .filter(|(member, values)| member.is_tagged() || !values.is_empty())
+        .map(|(member, _)| member.claim())
+        .collect();
+    exact.retain(|member, _| special.contains(&member.claim()));
+}
+
+/// What is said of claims that may leave: under the names they were asked for, where their values are those asked for
+/// (5.2, 5.5.1). What a scope asks for is said by its name in any case.
+pub fn state(values: &Released, exact: &ExactClaims, by_scope: &BTreeSet<ClaimName>) -> Released {
+    let mut stated = Released::new();
+    for (member, value) in values {
+        let asked: Vec<_> = exact.iter().filter(|(asked, _)| asked.claim() == member.claim()).collect();
+        if asked.is_empty() || by_scope.contains(&member.claim()) {
+            stated.insert(member.clone(), value.clone());
         }
-        Some(_) => None,
+        let met = asked.into_iter().filter(|(_, wanted)| wanted.is_empty() || wanted.contains(value));
+        stated.extend(met.map(|(asked, _)| (asked.clone(), value.clone())));
     }
+    stated
 }
 
 fn place<'a>(document: &'a Map<String, Value>, name: &str) -> Result<Option<&'a Map<String, Value>>, Error> {
@@ -211,6 +256,45 @@ mod tests {
         let request =
             parse(r##"{"userinfo":{"name#vi":{"essential":true},"name#vi-VN":null,"birthdate#en":null}}"##).unwrap();
         assert_eq!(request.userinfo.keys().map(|claim| claim.as_str()).collect::<Vec<_>>(), ["name"]);
+    }
+
+    #[test]
+    fn core_5_5_1_values_and_languages_are_kept_where_they_say_more_than_the_name() {
+        let request = parse(
+            r##"{"userinfo":{"name":null,"name#vi":null,"birthdate":{"value":"1990-01-01"},"gender":{"essential":true},
+                "email":{"values":["a@x","b@x"]}}}"##,
+        )
+        .unwrap();
+        let names: Vec<String> = request.userinfo_exact.keys().map(ToString::to_string).collect();
+        assert_eq!(names, ["name", "name#vi", "birthdate", "email"]);
+        assert!(request.id_token_exact.is_empty());
+        assert_eq!(request.userinfo.len(), 4);
+    }
+
+    #[test]
+    fn core_5_5_1_a_claim_of_another_value_is_left_out_unless_a_scope_asks_for_it() {
+        let asked = |text: &str| parse(&format!(r##"{{"userinfo":{text}}}"##)).unwrap().userinfo_exact;
+        let values = Released::from([
+            (ClaimName::Name.into(), "An".into()),
+            (ClaimName::Gender.into(), "female".into()),
+            (ClaimName::EmailVerified.into(), true.into()),
+        ]);
+        let stated = |text: &str, by_scope: &[ClaimName]| -> Vec<String> {
+            let stated = state(&values, &asked(text), &by_scope.iter().copied().collect());
+            stated.iter().map(|(member, value)| format!("{member}={value}")).collect()
+        };
+        let rest = [r#"gender="female""#, "email_verified=true"];
+        let with = |name: &[&str]| -> Vec<String> { name.iter().chain(&rest).map(ToString::to_string).collect() };
+        assert_eq!(stated("{}", &[]), with(&[r#"name="An""#]));
+        assert_eq!(stated(r##"{"name":{"value":"An"}}"##, &[]), with(&[r#"name="An""#]));
+        assert_eq!(stated(r##"{"name":{"values":["Bo","An"]}}"##, &[]), with(&[r#"name="An""#]));
+        assert_eq!(stated(r##"{"name":{"value":"Bo"}}"##, &[]), with(&[]));
+        assert_eq!(stated(r##"{"name":{"value":"Bo"}}"##, &[ClaimName::Name]), with(&[r#"name="An""#]));
+        assert_eq!(stated(r##"{"name#vi":null}"##, &[]), with(&[r##"name#vi="An""##]));
+        assert_eq!(stated(r##"{"name#vi":null}"##, &[ClaimName::Name]), with(&[r#"name="An""#, r##"name#vi="An""##]));
+        assert_eq!(stated(r##"{"name#vi":null,"name":null}"##, &[]), with(&[r#"name="An""#, r##"name#vi="An""##]));
+        assert_eq!(stated(r##"{"name#vi":{"value":"Bo"},"name":null}"##, &[]), with(&[r#"name="An""#]));
+        assert_eq!(stated(r##"{"email_verified":{"value":"true"}}"##, &[]).len(), 2, "a text is no boolean");
     }
 
     #[test]

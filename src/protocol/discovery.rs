@@ -5,7 +5,7 @@ use super::client::{AuthenticationMethod, GrantType};
 use super::encryption::{ContentEncryption, KeyManagement};
 use super::representation;
 use super::scope::{self, ClaimName};
-use super::{MacAlgorithm, SigningAlgorithm};
+use super::{MacAlgorithm, SigningAlgorithm, claim_member, verified_claims};
 use serde_json::{Map, Value, json};
 
 /// Paths below the issuer.
@@ -154,6 +154,7 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "scopes_supported": scope::PERSON_SCOPES,
         "claims_supported": claims,
         "claim_types_supported": ["normal"],
+        "claims_locales_supported": claim_member::LOCALES,
         "claims_parameter_supported": true,
         "request_parameter_supported": true,
         "request_uri_parameter_supported": false,
@@ -179,6 +180,7 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
     members.extend(other_devices(endpoints, &signatures));
     members.extend(encrypted_answers());
     members.extend(signing_out(endpoints));
+    members.extend(identity_assurance());
     if capabilities.representation {
         // RFC 9396 10.
         members.insert("authorization_details_types_supported".to_owned(), json!([representation::TYPE]));
@@ -229,6 +231,20 @@ fn encrypted_answers() -> impl Iterator<Item = (String, Value)> {
             (format!("{answer}_encryption_enc_values_supported"), json!(ContentEncryption::ALL)),
         ]
     })
+}
+
+/// What `verified_claims` can hold (OpenID Connect for Identity Assurance 1.0 section 8): no documents, no attachments.
+fn identity_assurance() -> Vec<(String, Value)> {
+    let claims: Vec<&str> = ClaimName::OF_REGISTER.iter().map(|claim| claim.as_str()).collect();
+    [
+        ("verified_claims_supported", json!(true)),
+        ("trust_frameworks_supported", json!([verified_claims::TRUST_FRAMEWORK])),
+        ("evidence_supported", json!([verified_claims::EVIDENCE])),
+        ("electronic_records_supported", json!([verified_claims::RECORD])),
+        ("claims_in_verified_claims_supported", json!(claims)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
 }
 
 /// What is asked for on another device than the person's (RFC 8628 4, CIBA 4).
@@ -336,6 +352,22 @@ pub(crate) mod tests {
         let few = Capabilities { signing_algorithms: vec![SigningAlgorithm::ES256], ..capabilities() };
         let document = super::document(&Endpoints::new("https://id.example"), &few);
         assert_eq!(document["id_token_signing_alg_values_supported"], json!(["ES256"]));
+    }
+
+    #[test]
+    fn ida_8_what_can_be_verified_is_announced() {
+        let document = document(&Endpoints::new("https://id.example"), &capabilities());
+        assert_eq!(document["verified_claims_supported"], true);
+        assert_eq!(
+            document["claims_in_verified_claims_supported"],
+            json!(["name", "birthdate", "gender", "personal_number"])
+        );
+        for name in ["trust_frameworks_supported", "evidence_supported", "electronic_records_supported"] {
+            assert_eq!(document[name].as_array().unwrap().len(), 1, "{name}");
+        }
+        for absent in ["documents_supported", "attachments_supported"] {
+            assert!(document.get(absent).is_none(), "{absent}");
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The claim sets we sign, and what our own tokens must hold when they come back.
 
+use super::claim_member::ClaimMember;
 use super::jws;
-use super::scope::{ClaimName, ScopeSet};
+use super::scope::ScopeSet;
 use super::{Confirmation, Error, SigningAlgorithm, bearer};
 use crate::base::{GrantId, Timestamp};
 use aws_lc_rs::digest::{SHA256, SHA512, digest};
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 
 /// Values of claims about a person that are released. The keys are a closed list, so none can take the name of a
 /// protocol member (H3).
-pub type Released = BTreeMap<ClaimName, Value>;
+pub type Released = BTreeMap<ClaimMember, Value>;
 
 /// CIBA 10.3.1: the request that an ID token answers.
 pub const AUTH_REQ_ID: &str = "urn:openid:params:jwt:claim:auth_req_id";
@@ -79,8 +80,13 @@ pub(super) fn put_details(claims: &mut Map<String, Value>, details: Option<&Valu
 /// Writes released claims beside what is there, never over it (H3).
 fn put_released(claims: &mut Map<String, Value>, released: &Released) {
     for (name, value) in released {
-        claims.entry(name.as_str()).or_insert_with(|| value.clone());
+        claims.entry(name.to_string()).or_insert_with(|| value.clone());
     }
+}
+
+/// Writes verified claims, under a name that no released claim has.
+fn put_verified(claims: &mut Map<String, Value>, verified: Option<&Value>) {
+    claims.extend(verified.map(|verified| ("verified_claims".to_owned(), verified.clone())));
 }
 
 /// RFC 7519 4.1.3: one audience as a text, several as a list.
@@ -114,6 +120,8 @@ pub struct IdToken<'a> {
     pub at_hash: Option<String>,
     /// Claims about the person.
     pub released: &'a Released,
+    /// Of them, with how they were verified (OpenID Connect for Identity Assurance 1.0).
+    pub verified_claims: Option<&'a Value>,
     /// For whom the person acts (RFC 9396), if not for themself.
     pub authorization_details: Option<&'a Value>,
 }
@@ -134,6 +142,7 @@ impl IdToken<'_> {
         }
         put_details(&mut claims, self.authorization_details);
         put_released(&mut claims, self.released);
+        put_verified(&mut claims, self.verified_claims);
         claims
     }
 }
@@ -323,6 +332,8 @@ pub struct Userinfo<'a> {
     pub levels: Option<(u8, u8)>,
     /// Claims about the person.
     pub released: &'a Released,
+    /// Of them, with how they were verified (OpenID Connect for Identity Assurance 1.0).
+    pub verified_claims: Option<&'a Value>,
     /// For whom the person acts (RFC 9396), if not for themself.
     pub authorization_details: Option<&'a Value>,
 }
@@ -338,6 +349,7 @@ impl Userinfo<'_> {
         }
         put_details(&mut claims, self.authorization_details);
         put_released(&mut claims, self.released);
+        put_verified(&mut claims, self.verified_claims);
         claims
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::protocol::ClaimName;
 
 impl Authentication {
     /// A sign-in with password and code.
@@ -17,7 +18,7 @@ const ISSUER: &str = "https://id.example";
 const NOW: Timestamp = Timestamp::from_seconds(100);
 
 fn released() -> Released {
-    ClaimName::ALL.iter().map(|claim| (*claim, json!(format!("value of {claim}")))).collect()
+    ClaimName::ALL.iter().map(|claim| ((*claim).into(), json!(format!("value of {claim}")))).collect()
 }
 
 fn id_token(released: &Released, authentication: &Authentication) -> Map<String, Value> {
@@ -32,6 +33,7 @@ fn id_token(released: &Released, authentication: &Authentication) -> Map<String,
         sid: Some("sid-1"),
         at_hash: Some("h".into()),
         released,
+        verified_claims: None,
         authorization_details: None,
     }
     .claims()
@@ -63,7 +65,8 @@ fn signed(typ: Option<&str>, claims: Map<String, Value>) -> jws::Unverified {
 
 #[test]
 fn an_id_token_says_who_for_whom_and_how_strong() {
-    let claims = id_token(&Released::from([(ClaimName::Name, json!("Nguyễn Văn A"))]), &Authentication::sample());
+    let claims =
+        id_token(&Released::from([(ClaimName::Name.into(), json!("Nguyễn Văn A"))]), &Authentication::sample());
     assert_eq!(
         Value::Object(claims),
         json!({
@@ -87,7 +90,13 @@ fn h3_no_claim_name_is_a_protocol_member() {
         expires_at: NOW,
         jti: "j",
     };
-    let userinfo = Userinfo { subject: "s", levels: Some((1, 2)), released: &empty, authorization_details: None };
+    let userinfo = Userinfo {
+        subject: "s",
+        levels: Some((1, 2)),
+        released: &empty,
+        verified_claims: None,
+        authorization_details: None,
+    };
     for members in [
         id_token(&empty, &authentication),
         access_token().claims(),
@@ -202,7 +211,8 @@ fn f13_each_kind_passes_in_its_own_slot_only() {
         expires_at: NOW,
         jti: "j",
     };
-    let userinfo = Userinfo { subject: "s", levels: None, released: &empty, authorization_details: None };
+    let userinfo =
+        Userinfo { subject: "s", levels: None, released: &empty, verified_claims: None, authorization_details: None };
     let active = json!({ "active": true, "sub": "s", "exp": 1_000 });
     let introspected = crate::protocol::introspection::signed_claims(active, (ISSUER, "portal"), NOW);
     let kinds = [
@@ -292,8 +302,14 @@ fn i1_a_logout_token_has_what_the_standard_asks_and_no_nonce() {
 
 #[test]
 fn userinfo_holds_the_subject_and_what_was_released() {
-    let released = Released::from([(ClaimName::Email, json!("a@example"))]);
-    let userinfo = Userinfo { subject: "s", levels: None, released: &released, authorization_details: None };
+    let released = Released::from([(ClaimName::Email.into(), json!("a@example"))]);
+    let userinfo = Userinfo {
+        subject: "s",
+        levels: None,
+        released: &released,
+        verified_claims: None,
+        authorization_details: None,
+    };
     assert_eq!(Value::Object(userinfo.claims()), json!({ "sub": "s", "email": "a@example" }));
     let userinfo = Userinfo { levels: Some((1, 2)), ..userinfo };
     assert_eq!(

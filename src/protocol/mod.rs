@@ -8,6 +8,7 @@ mod algorithm;
 pub mod authorize;
 pub mod bearer;
 pub mod ciba;
+pub mod claim_member;
 pub mod claims_request;
 pub mod client;
 pub mod client_authentication;

@@ -165,6 +165,19 @@ claim_names! {
 }
 
 impl ClaimName {
+    /// What the population register confirmed, and all that verified claims can hold.
+    pub const OF_REGISTER: &'static [Self] = &[Self::Name, Self::Birthdate, Self::Gender, Self::PersonalNumber];
+
+    /// Whether the population register vouches for it.
+    pub fn is_of_register(self) -> bool {
+        Self::OF_REGISTER.contains(&self)
+    }
+
+    /// Whether its value is written in some language (OpenID Connect Core 5.2).
+    pub const fn is_in_a_language(self) -> bool {
+        matches!(self, Self::Name)
+    }
+
     /// From the name in tokens and requests.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|claim| claim.as_str() == name)
@@ -195,6 +208,9 @@ pub struct Release {
     pub id_token: BTreeSet<ClaimName>,
     /// Claims at the userinfo endpoint: those of the scopes and of the `claims` parameter.
     pub userinfo: BTreeSet<ClaimName>,
+    /// Claims within `verified_claims`, in whichever place they were asked for.
+    #[serde(default)]
+    pub verified: BTreeSet<ClaimName>,
 }
 
 impl Release {
@@ -210,6 +226,7 @@ impl Release {
                 .filter(|c| agreement.contains(c))
                 .copied()
                 .collect(),
+            verified: request.verified_claims().filter(|claim| agreement.contains(claim)).collect(),
         }
     }
 
@@ -218,18 +235,20 @@ impl Release {
     pub fn without(mut self, refused: &BTreeSet<ClaimName>) -> Self {
         self.id_token.retain(|claim| !refused.contains(claim));
         self.userinfo.retain(|claim| !refused.contains(claim));
+        self.verified.retain(|claim| !refused.contains(claim));
         self
     }
 
     /// Everything that may leave, by whatever way: what a consent page has to show.
     pub fn all(&self) -> BTreeSet<ClaimName> {
-        self.id_token.union(&self.userinfo).copied().collect()
+        [&self.id_token, &self.userinfo, &self.verified].into_iter().flatten().copied().collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::verified_claims::{self, VerifiedClaimsRequest};
     use proptest::prelude::*;
     use proptest::sample::subsequence;
     use std::collections::BTreeMap;
@@ -298,6 +317,13 @@ mod tests {
         subsequence(ClaimName::ALL.to_vec(), 0..=ClaimName::ALL.len()).prop_map(|claims| claims.into_iter().collect())
     }
 
+    fn verified(claims: &BTreeSet<ClaimName>) -> Vec<VerifiedClaimsRequest> {
+        let wishes: serde_json::Map<_, _> =
+            claims.iter().map(|claim| (claim.to_string(), serde_json::Value::Null)).collect();
+        let request = serde_json::json!({ "verification": { "trust_framework": null }, "claims": wishes });
+        verified_claims::parse(&request).unwrap_or_default()
+    }
+
     fn essential(claims: &BTreeSet<ClaimName>) -> BTreeMap<ClaimName, bool> {
         claims.iter().map(|claim| (*claim, true)).collect()
     }
@@ -308,11 +334,17 @@ mod tests {
             scopes in subsequence(PERSON_SCOPES.to_vec(), 0..=PERSON_SCOPES.len()),
             id_token in some_claims(),
             userinfo in some_claims(),
+            of_register in some_claims(),
             agreement in some_claims(),
             refused in some_claims(),
         ) {
             let scope = ScopeSet::parse(&scopes.join(" ")).unwrap();
-            let request = ClaimsRequest { id_token: essential(&id_token), userinfo: essential(&userinfo), ..ClaimsRequest::default() };
+            let request = ClaimsRequest {
+                id_token: essential(&id_token),
+                userinfo: essential(&userinfo),
+                userinfo_verified: verified(&of_register),
+                ..ClaimsRequest::default()
+            };
             let release = Release::under_agreement(&scope, &request, &agreement);
             let asked: BTreeSet<ClaimName> = scope.claims().union(&userinfo).copied().collect();
             prop_assert!(release.id_token.is_subset(&agreement) && release.id_token.is_subset(&id_token));
@@ -320,6 +352,9 @@ mod tests {
             // Nor does it lose what is asked for and agreed.
             prop_assert_eq!(&release.userinfo, &asked.intersection(&agreement).copied().collect());
             prop_assert_eq!(&release.id_token, &id_token.intersection(&agreement).copied().collect());
+            let known: BTreeSet<ClaimName> = of_register.iter().filter(|c| c.is_of_register()).copied().collect();
+            prop_assert_eq!(&release.verified, &known.intersection(&agreement).copied().collect());
+            prop_assert!(release.verified.is_subset(&release.all()));
             let kept = release.clone().without(&refused);
             prop_assert!(kept.all().is_subset(&release.all()) && kept.all().is_disjoint(&refused));
         }

@@ -1,75 +1,83 @@
 //! Verified claims (OpenID Connect for Identity Assurance 1.0, OpenID Identity Assurance Schema Definition 1.0): what is
 //! asked for by the `claims` parameter, and the answer, which omits what cannot be met and never invents.
 
+use super::claim_member::ClaimMember;
+use super::jwt_claims::Released;
 use super::scope::ClaimName;
 use super::{Error, ErrorCode};
-use crate::base::Timestamp;
+use crate::base::{Timestamp, sha256};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+/// The rules a person is proven by here: matched with the national population register, as `docs/assurance.md` says. A
+/// name of ours, as the specification demands of whoever defines one (Identity Assurance 1.0 section 12).
+pub const TRUST_FRAMEWORK: &str = "urn:dinhdanh:trust-framework:population-register";
+/// The only type of evidence there is (Schema Definition 1.0, evidence type `electronic_record`).
+pub const EVIDENCE: &str = "electronic_record";
+/// The only record it comes from.
+pub const RECORD: &str = "population_register";
+/// Who keeps it: the National Population Database.
+const SOURCE: &str = "Cơ sở dữ liệu quốc gia về dân cư";
+/// How it was checked: against what the record holds.
+const CHECK: &str = "data";
+
 /// Most `verified_claims` in one place of a request.
 const MAX_REQUESTS: usize = 8;
-/// What may stand in a constraint; an object with any other member is a nested element.
+/// Characters of a purpose (Identity Assurance 1.0, Implementer's Draft 6.1): the bounds of the only text of a portal
+/// that its users see on our page.
+const PURPOSE: std::ops::RangeInclusive<usize> = 3..=300;
+/// What makes an object a constraint; any other object is a nested element. Further members are ignored (Core 5.5.1).
 const CONSTRAINTS: &[&str] = &["value", "values", "essential", "max_age", "purpose"];
 
 /// How a person was verified.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verification {
-    /// Under which rules, by the name discovery announces.
-    pub trust_framework: String,
-    /// How surely, in the words of that framework.
-    pub assurance_level: Option<String>,
-    /// When.
-    pub time: Timestamp,
-    /// By what.
-    pub evidence: Vec<ElectronicRecord>,
+    /// How surely: the identity level.
+    pub identity_level: u8,
+    /// When the register confirmed the person; `None`: not known.
+    pub time: Option<Timestamp>,
+    /// By what; `None`: no exchange with the register is kept.
+    pub evidence: Option<RegisterCheck>,
 }
 
-/// A record in a register that the person was found in (Schema Definition 5.4.4.3).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ElectronicRecord {
-    /// `record.type`, such as `population_register`.
-    pub record_type: String,
-    /// `record.source.name`: who keeps it.
-    pub source: String,
-    /// `record.created_at`: as of when the register answered.
-    pub created_at: Timestamp,
-    /// `check_details[].txn`: digest of the message with the register, by which the check can be found again.
-    pub transaction: Option<String>,
+/// A person's record in the population register as it was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisterCheck {
+    /// When the register answered.
+    pub at: Timestamp,
+    /// X-Road message id of the question.
+    pub message_id: String,
 }
 
 fn moment(time: Timestamp) -> Value {
     Timestamp::from_seconds(time.seconds()).to_string().into()
 }
 
-impl ElectronicRecord {
+impl RegisterCheck {
+    /// When the record was made is not known to us, so `record.created_at` is not said. The message id itself stays here;
+    /// by its digest the exchange is found again in an audit.
     fn to_json(&self) -> Value {
-        let mut evidence = json!({
-            "type": "electronic_record",
-            "record": {
-                "type": self.record_type,
-                "source": { "name": self.source },
-                "created_at": moment(self.created_at),
-            },
-        });
-        if let (Some(members), Some(transaction)) = (evidence.as_object_mut(), &self.transaction) {
-            let check = json!({ "check_method": "data", "organization": self.source, "txn": transaction });
-            members.insert("check_details".into(), json!([check]));
-        }
-        evidence
+        let id = URL_SAFE_NO_PAD.encode(sha256(self.message_id.as_bytes()).as_bytes());
+        json!({
+            "type": EVIDENCE,
+            "record": { "type": RECORD, "source": { "name": SOURCE, "country_code": "VNM" } },
+            "check_details": [{ "check_method": CHECK, "organization": SOURCE, "check_id": id, "time": moment(self.at) }],
+        })
     }
 }
 
 impl Verification {
     fn to_json(&self) -> Value {
         let mut members = Map::new();
-        members.insert("trust_framework".into(), self.trust_framework.as_str().into());
-        members.extend(self.assurance_level.as_deref().map(|level| ("assurance_level".to_owned(), level.into())));
-        members.insert("time".into(), moment(self.time));
-        members.insert("evidence".into(), self.evidence.iter().map(ElectronicRecord::to_json).collect());
+        members.insert("trust_framework".into(), TRUST_FRAMEWORK.into());
+        members.insert("assurance_level".into(), self.identity_level.to_string().into());
+        members.extend(self.time.map(|time| ("time".to_owned(), moment(time))));
+        members.extend(self.evidence.as_ref().map(|check| ("evidence".to_owned(), json!([check.to_json()]))));
         Value::Object(members)
     }
 }
@@ -78,13 +86,32 @@ impl Verification {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifiedClaimsRequest {
     verification: Map<String, Value>,
-    claims: BTreeMap<ClaimName, Value>,
+    claims: BTreeMap<ClaimMember, Value>,
 }
 
 impl VerifiedClaimsRequest {
-    /// The claims asked for, of those we know.
+    /// The claims asked for, of those that can be verified here.
     pub fn claims(&self) -> impl Iterator<Item = ClaimName> {
-        self.claims.keys().copied()
+        self.claims.keys().map(ClaimMember::claim)
+    }
+
+    /// Whether the portal cannot do without a claim.
+    pub fn is_essential(&self, claim: ClaimName) -> bool {
+        let insists = |wish: &Value| wish.get("essential") == Some(&Value::Bool(true));
+        self.claims.iter().any(|(member, wish)| member.claim() == claim && insists(wish))
+    }
+
+    /// What the portal says it wants the claims for.
+    pub fn purposes(&self) -> impl Iterator<Item = &str> {
+        self.claims.values().filter_map(|wish| wish.get("purpose").and_then(Value::as_str))
+    }
+
+    /// The same for some of the claims only; `None` when none is left.
+    #[must_use]
+    pub fn only(&self, allowed: &BTreeSet<ClaimName>) -> Option<Self> {
+        let mut narrowed = self.clone();
+        narrowed.claims.retain(|member, _| allowed.contains(&member.claim()));
+        (!narrowed.claims.is_empty()).then_some(narrowed)
     }
 }
 
@@ -96,15 +123,18 @@ fn malformed(description: &'static str) -> Error {
 /// bounded where the parameter was read.
 ///
 /// # Errors
-/// `invalid_request` for another form, for a missing `trust_framework` and, as the specification demands, for an empty
-/// `claims`. Claims we do not know are left out.
+/// `invalid_request` for another form, for a missing `trust_framework` and for empty `claims`. Claims that we do not
+/// know, or that nothing verifies, are left out.
 pub fn parse(value: &Value) -> Result<Vec<VerifiedClaimsRequest>, Error> {
-    match value {
-        Value::Null => Ok(Vec::new()),
-        Value::Array(list) if !list.is_empty() && list.len() <= MAX_REQUESTS => list.iter().map(parse_one).collect(),
-        Value::Object(_) => Ok(vec![parse_one(value)?]),
-        _ => Err(malformed("verified_claims takes an object or a list of 1 to 8 of them.")),
-    }
+    let read = match value {
+        Value::Null => Vec::new(),
+        Value::Array(list) if !list.is_empty() && list.len() <= MAX_REQUESTS => {
+            list.iter().map(parse_one).collect::<Result<_, _>>()?
+        }
+        Value::Object(_) => vec![parse_one(value)?],
+        _ => return Err(malformed("verified_claims takes an object or a list of 1 to 8 of them.")),
+    };
+    Ok(read.into_iter().filter(|request| !request.claims.is_empty()).collect())
 }
 
 fn parse_one(value: &Value) -> Result<VerifiedClaimsRequest, Error> {
@@ -122,10 +152,12 @@ fn parse_one(value: &Value) -> Result<VerifiedClaimsRequest, Error> {
     }
     let claims = member("claims").filter(|claims| !claims.is_empty());
     let claims = claims.ok_or(malformed("verified_claims needs claims that are not empty."))?;
-    if !claims.values().all(|wish| wish.is_null() || is_constraint(wish)) {
-        return Err(malformed("A claim takes null or an object with value, values or essential."));
+    if !claims.values().all(|wish| wish.is_null() || wish.as_object().is_some_and(is_sound_constraint)) {
+        return Err(malformed("A claim takes null or an object with value, values, essential or purpose."));
     }
-    let known = claims.iter().filter_map(|(name, wish)| ClaimName::parse(name).map(|claim| (claim, wish.clone())));
+    let known = claims.iter().filter_map(|(name, wish)| {
+        ClaimMember::parse(name).filter(|member| member.claim().is_of_register()).map(|member| (member, wish.clone()))
+    });
     Ok(VerifiedClaimsRequest { verification: verification.clone(), claims: known.collect() })
 }
 
@@ -134,9 +166,24 @@ fn has_type(evidence: &Value) -> bool {
     evidence.get("type").and_then(|wish| wish.get("value")).is_some_and(Value::is_string)
 }
 
-fn is_constraint(wish: &Value) -> bool {
-    wish.as_object().is_some_and(|members| members.keys().all(|name| CONSTRAINTS.contains(&name.as_str())))
-        && is_sound(wish)
+/// Empty, it asks for whatever there is, as `null` does.
+fn is_constraint(members: &Map<String, Value>) -> bool {
+    members.is_empty() || members.keys().any(|name| CONSTRAINTS.contains(&name.as_str()))
+}
+
+/// Whether the members that we understand have their form.
+fn is_sound_constraint(members: &Map<String, Value>) -> bool {
+    let is = |name: &str, fits: fn(&Value) -> bool| members.get(name).is_none_or(fits);
+    is("essential", Value::is_boolean)
+        && is("max_age", Value::is_u64)
+        && is("purpose", |purpose| purpose.as_str().is_some_and(is_purpose))
+        && is("values", |values| values.as_array().is_some_and(|list| !list.is_empty()))
+        && !(members.contains_key("value") && members.contains_key("values"))
+}
+
+/// Counted in characters. None is taken away for the page, which escapes them (Implementer's Draft 6.1).
+fn is_purpose(text: &str) -> bool {
+    PURPOSE.contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }
 
 /// Whether every constraint in a wish has the form of one.
@@ -144,14 +191,7 @@ fn is_sound(wish: &Value) -> bool {
     match wish {
         Value::Null => true,
         Value::Array(list) => list.iter().all(|entry| entry.is_object() && is_sound(entry)),
-        Value::Object(members) if members.keys().all(|name| CONSTRAINTS.contains(&name.as_str())) => {
-            let is = |name: &str, fits: fn(&Value) -> bool| members.get(name).is_none_or(fits);
-            is("essential", Value::is_boolean)
-                && is("max_age", Value::is_u64)
-                && is("purpose", Value::is_string)
-                && is("values", |values| values.as_array().is_some_and(|list| !list.is_empty()))
-                && !(members.contains_key("value") && members.contains_key("values"))
-        }
+        Value::Object(members) if is_constraint(members) => is_sound_constraint(members),
         Value::Object(members) => members.values().all(is_sound),
         _ => false,
     }
@@ -160,16 +200,18 @@ fn is_sound(wish: &Value) -> bool {
 /// The `verified_claims` of an answer: an object for one, a list for several, `None` when nothing can be said.
 ///
 /// A condition on the verification that is not met omits that `verified_claims` as a whole; one on a claim omits the
-/// claim; without any claim left the whole is omitted. None of it is an error, so that an answer tells nothing else.
-/// `available` are the claims this verification covers and the agreement lets out.
+/// claim; without any claim left the whole is omitted. None of it is an error, whatever was called essential (Identity
+/// Assurance 1.0 section 5.7). `available` are the claims that this verification covers and the agreement lets out;
+/// `asked_at` is when they were asked for, to which ages are measured (5.5.2).
 pub fn answer(
     requests: &[VerifiedClaimsRequest],
     verification: &Verification,
-    available: &BTreeMap<ClaimName, Value>,
-    now: Timestamp,
+    available: &Released,
+    asked_at: Timestamp,
 ) -> Option<Value> {
     let document = verification.to_json();
-    let mut met: Vec<Value> = requests.iter().filter_map(|request| one(request, &document, available, now)).collect();
+    let one = |request: &VerifiedClaimsRequest| one(request, &document, available, asked_at);
+    let mut met: Vec<Value> = requests.iter().filter_map(one).collect();
     match met.len() {
         0 => None,
         1 => met.pop(),
@@ -177,45 +219,48 @@ pub fn answer(
     }
 }
 
-fn one(
-    request: &VerifiedClaimsRequest,
-    document: &Value,
-    available: &BTreeMap<ClaimName, Value>,
-    now: Timestamp,
-) -> Option<Value> {
-    let mut verification = match project(&Value::Object(request.verification.clone()), document, now) {
-        Ok(Some(Value::Object(members))) => members,
-        _ => return None,
-    };
-    // Always said (Schema Definition 5.4.2).
-    verification.insert("trust_framework".into(), document.get("trust_framework")?.clone());
-    let mut claims = Map::new();
-    for (claim, wish) in &request.claims {
-        if let Some(Ok(Some(value))) = available.get(claim).map(|value| project(wish, value, now)) {
-            claims.insert(claim.as_str().to_owned(), value);
+fn one(request: &VerifiedClaimsRequest, document: &Value, available: &Released, asked_at: Timestamp) -> Option<Value> {
+    let mut verification = Map::new();
+    for (name, wish) in &request.verification {
+        match document.get(name) {
+            Some(data) => {
+                let chosen = project(wish, data, asked_at).ok()?;
+                verification.extend(chosen.map(|value| (name.clone(), value)));
+            }
+            None if is_limited(wish) => return None,
+            None => {}
         }
     }
-    if claims.is_empty() {
-        return None;
+    let mut claims = Map::new();
+    for (member, wish) in &request.claims {
+        let value = available.get(&member.claim().into());
+        let fits = |value: &&Value| wish.as_object().is_none_or(|members| meets(members, value, asked_at));
+        claims.extend(value.filter(fits).map(|value| (member.to_string(), value.clone())));
     }
-    Some(json!({ "verification": verification, "claims": claims }))
+    (!claims.is_empty()).then(|| json!({ "verification": verification, "claims": claims }))
 }
 
 /// A condition that the data does not meet.
 struct Unmet;
 
-/// What of `data` is asked for; `None`: there is nothing of it, and nobody insisted.
-fn project(wish: &Value, data: &Value, now: Timestamp) -> Result<Option<Value>, Unmet> {
+/// What of `data` is asked for; `None`: there is nothing of it, and no condition on it.
+fn project(wish: &Value, data: &Value, asked_at: Timestamp) -> Result<Option<Value>, Unmet> {
     match (wish, data) {
-        (Value::Object(members), data) if members.keys().all(|name| CONSTRAINTS.contains(&name.as_str())) => {
-            if meets(members, data, now) { Ok(Some(data.clone())) } else { Err(Unmet) }
+        (Value::Object(members), data) if is_constraint(members) => {
+            if meets(members, data, asked_at) {
+                Ok(Some(data.clone()))
+            } else {
+                Err(Unmet)
+            }
         }
         (Value::Object(members), Value::Object(fields)) => {
-            let mut chosen = Map::new();
+            // Not valid without these, whether they were asked for or not (Schema Definition 1.0).
+            let required = fields.iter().filter(|(name, _)| REQUIRED.contains(&name.as_str()));
+            let mut chosen: Map<String, Value> = required.map(|(name, value)| (name.clone(), value.clone())).collect();
             for (name, wish) in members {
                 match fields.get(name) {
-                    Some(field) => chosen.extend(project(wish, field, now)?.map(|value| (name.clone(), value))),
-                    None if insists(wish) => return Err(Unmet),
+                    Some(field) => chosen.extend(project(wish, field, asked_at)?.map(|value| (name.clone(), value))),
+                    None if is_limited(wish) => return Err(Unmet),
                     None => {}
                 }
             }
@@ -223,7 +268,7 @@ fn project(wish: &Value, data: &Value, now: Timestamp) -> Result<Option<Value>, 
         }
         // A list of wishes is met by data that meets any of them; what meets none is not sent.
         (Value::Array(wishes), Value::Array(entries)) => {
-            let fit = |entry: &Value| wishes.iter().find_map(|wish| project(wish, entry, now).ok().flatten());
+            let fit = |entry: &Value| wishes.iter().find_map(|wish| project(wish, entry, asked_at).ok().flatten());
             let chosen: Vec<Value> = entries.iter().filter_map(fit).collect();
             if chosen.is_empty() { Err(Unmet) } else { Ok(Some(Value::Array(chosen))) }
         }
@@ -232,26 +277,33 @@ fn project(wish: &Value, data: &Value, now: Timestamp) -> Result<Option<Value>, 
     }
 }
 
-fn meets(members: &Map<String, Value>, data: &Value, now: Timestamp) -> bool {
+/// The type of evidence and record, the method of a check.
+const REQUIRED: &[&str] = &["type", "check_method"];
+
+fn meets(members: &Map<String, Value>, data: &Value, asked_at: Timestamp) -> bool {
     let value = members.get("value").is_none_or(|value| value == data);
     let values = members.get("values").and_then(Value::as_array).is_none_or(|values| values.contains(data));
     let age = members.get("max_age").and_then(Value::as_u64).is_none_or(|max_age| {
         // A time that cannot be read is as old as can be.
-        let read = data.as_str().and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok()).map(Timestamp::from);
-        read.is_some_and(|time| now.since(time).as_secs() <= max_age)
+        data.as_str().and_then(read_moment).is_some_and(|time| asked_at.since(time).as_secs() <= max_age)
     });
     value && values && age
 }
 
-/// Whether data that is not there leaves a condition unmet: a value, an age or `essential` was asked for.
-fn insists(wish: &Value) -> bool {
+/// A time, or the last second of a day (Identity Assurance 1.0 section 5.5.2).
+fn read_moment(text: &str) -> Option<Timestamp> {
+    let read = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok().map(Timestamp::from);
+    read(text).or_else(|| read(&format!("{text}T23:59:59Z")))
+}
+
+/// Whether a value or an age is asked for, which data that is not there cannot have. `essential` is no such condition.
+fn is_limited(wish: &Value) -> bool {
     match wish {
-        Value::Object(members) => members.iter().any(|(name, value)| match name.as_str() {
-            "value" | "values" | "max_age" => true,
-            "essential" => value == &Value::Bool(true),
-            _ => insists(value),
-        }),
-        Value::Array(list) => list.iter().any(insists),
+        Value::Object(members) if is_constraint(members) => {
+            ["value", "values", "max_age"].into_iter().any(|name| members.contains_key(name))
+        }
+        Value::Object(members) => members.values().any(is_limited),
+        Value::Array(list) => list.iter().any(is_limited),
         _ => false,
     }
 }

@@ -63,6 +63,7 @@ pub fn claim_label(claim: &str, locale: Locale) -> String {
         "locale" => "claim-locale",
         "identity_level" => "claim-identity-level",
         "authentication_level" => "claim-authentication-level",
+        "verified_claims" => "claim-verified-claims",
         "agency_access" => "claim-agency-access",
         _ => return claim.to_owned(),
     };
@@ -113,6 +114,10 @@ pub struct Consent {
     pub optional: Vec<DataItem>,
     /// The purpose, in the page's language.
     pub purpose: String,
+    /// What the portal itself says it wants the data for: its own words, which nobody here checked.
+    pub portal_words: Vec<String>,
+    /// How and when the person was verified goes along.
+    pub verified: bool,
     /// The legal basis as the agreement names it.
     pub basis: String,
     /// Until when the permission holds; `None`: this time only.

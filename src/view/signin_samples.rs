@@ -174,6 +174,8 @@ pub(super) fn consent() -> Vec<(&'static str, Consent)> {
         items: data(),
         optional,
         purpose: text("Đăng ký khai sinh"),
+        portal_words: Vec::new(),
+        verified: false,
         basis: text("Luật Hộ tịch 2014, Điều 16"),
         until: None,
     };
@@ -185,6 +187,8 @@ pub(super) fn consent() -> Vec<(&'static str, Consent)> {
         ],
     );
     changed.until = Some(later(60 * 24 * 365));
+    changed.portal_words = texts(&["Mở hồ sơ <khai sinh> trực tuyến", "So với giấy chứng sinh"]);
+    changed.verified = true;
     if let Some(first) = changed.items.first_mut() {
         first.is_new = true;
     }

@@ -49,7 +49,7 @@ pub(super) async fn items(
     Ok(claims
         .iter()
         .filter_map(|claim| {
-            let value = match values.get(claim)? {
+            let value = match values.get(&(*claim).into())? {
                 serde_json::Value::String(text) => text.clone(),
                 serde_json::Value::Bool(yes) => if *yes { "✓" } else { "–" }.to_owned(),
                 other => other.to_string(),
@@ -103,10 +103,17 @@ pub(super) async fn consent_page(At { state, visitor, flow, .. }: At) -> Answer<
         items: items(&state, &live, &needed, &plan).await?,
         optional: items(&state, &live, &plan.optional, &plan).await?,
         purpose: if vietnamese { agreement.purpose_vi.clone() } else { agreement.purpose_en.clone() },
+        portal_words: purposes(&flow),
+        verified: !plan.release.verified.is_empty(),
         basis: agreement.legal_basis.clone(),
         until: Some(state.services.clock.now().plus(state.services.config.tokens.consent_days.duration())),
     };
     flow.show(&visitor, &page)
+}
+
+fn purposes(flow: &super::flow::Flow) -> Vec<String> {
+    let purposes = flow.interaction.request().map(|request| request.claims.purposes()).unwrap_or_default();
+    purposes.into_iter().map(str::to_owned).collect()
 }
 
 pub(super) async fn consent(Posted { state, visitor, mut flow, form, .. }: Posted) -> Answer<Response> {
