@@ -5,11 +5,12 @@
 use crate::certificates::{Authority, Shown, post, self_signed};
 use crate::ciba::CIBA;
 use crate::kit::{Browser, HOA, House, Page, Portal, Reader, claims_of};
+use crate::verified::confirmed;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use dinhdanh::base::{Clock, SystemEntropy, random_token};
 use dinhdanh::crypto;
-use dinhdanh::identity::IdentityLevel;
+use dinhdanh::identity::{IdentityLevel, RegisterState};
 use dinhdanh::protocol::encryption::KeyManagement;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Map, Value, json};
@@ -95,6 +96,11 @@ fn others(member: &str) -> &'static [&'static str] {
         "subject_types_supported" => &["public"],
         "claim_types_supported" => &["aggregated", "distributed"],
         "claims_supported" => &["address", "picture", "nickname", "website", "zoneinfo", "groups"],
+        "claims_in_verified_claims_supported" => &["phone_number", "address", "nationalities"],
+        "trust_frameworks_supported" => &["eidas", "de_aml"],
+        "evidence_supported" => &["document", "electronic_signature", "vouch"],
+        "electronic_records_supported" => &["birth_register", "bank_account"],
+        "claims_locales_supported" => &["en", "zh-Hans"],
         "acr_values_supported" => &["urn:mace:incommon:iap:silver", "phr", "LoA9"],
         "prompt_values_supported" => &["select", "register"],
         "ui_locales_supported" => &["fr", "zh"],
@@ -188,7 +194,8 @@ struct Stage {
 
 impl Stage {
     async fn new(house: House, authority: Option<Authority>) -> Self {
-        house.with_level(&HOA, IdentityLevel::Two).await;
+        let who = house.with_level(&HOA, IdentityLevel::Two).await;
+        confirmed(&house, who, RegisterState::Verified).await;
         let document = serde_json::from_str(&house.browser().fetch(DOCUMENT).await.body).unwrap();
         let first = Portal::new(&house, "first").await;
         let mut browser = house.browser();
@@ -270,6 +277,22 @@ impl Stage {
             "subject_types_supported" => self.portal(json!({ "subject_type": value })).await.is_some(),
             "scopes_supported" => self.gives_scope(value).await,
             "claims_supported" => self.tells(value).await,
+            "claims_locales_supported" => self.tells(&format!("name#{value}")).await,
+            "claims_in_verified_claims_supported" => {
+                self.verifies(json!({ "trust_framework": null }), value).await.is_some()
+            }
+            "trust_frameworks_supported" => {
+                self.verifies(json!({ "trust_framework": { "value": value } }), "name").await.is_some()
+            }
+            "evidence_supported" => {
+                let evidence = json!([{ "type": { "value": value } }]);
+                self.verifies(json!({ "trust_framework": null, "evidence": evidence }), "name").await.is_some()
+            }
+            "electronic_records_supported" => {
+                let kind = json!({ "value": value });
+                let evidence = json!([{ "type": { "value": "electronic_record" }, "record": { "type": kind } }]);
+                self.verifies(json!({ "trust_framework": null, "evidence": evidence }), "name").await.is_some()
+            }
             // There is no member that asks for another kind.
             "claim_types_supported" => value == "normal",
             "display_values_supported" => {
@@ -433,6 +456,16 @@ impl Stage {
         tokens["scope"].as_str().unwrap().split(' ').any(|given| given == scope)
     }
 
+    /// The verified claim that a request gets (OpenID Connect for Identity Assurance 1.0 section 6).
+    async fn verifies(&mut self, verification: Value, claim: &str) -> Option<Value> {
+        let portal = self.portal(json!({ "sharing": sharing() })).await.unwrap();
+        let wanted = json!({ "verification": verification, "claims": { claim: null } });
+        let claims = json!({ "userinfo": { "verified_claims": wanted } }).to_string();
+        let tokens = self.tokens(&portal, &[("claims", &claims)]).await.unwrap();
+        let (_, told) = portal.userinfo(&self.house, &tokens["access_token"]).await;
+        told["verified_claims"]["claims"].get(claim).cloned()
+    }
+
     async fn tells(&mut self, claim: &str) -> bool {
         if ["email", "email_verified"].contains(&claim) {
             // Nobody here has an address; account.rs gives somebody one and reads it back.
@@ -571,6 +604,7 @@ impl Stage {
                 self.code(&portal, &[]).await.is_none()
             }
             "claims_parameter_supported" => self.tells("name").await,
+            "verified_claims_supported" => self.verifies(json!({ "trust_framework": null }), "name").await.is_some(),
             "request_parameter_supported" => self.heeds_signed_request("ES256").await,
             "request_uri_parameter_supported" => {
                 self.portal(json!({ "request_uris": ["https://portal.example/request"] })).await.is_some()

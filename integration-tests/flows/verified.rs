@@ -30,7 +30,7 @@ fn in_both(verified: &Value) -> String {
 }
 
 /// The register's word on a person, and its exchange.
-async fn confirmed(house: &House, who: PersonId, state: RegisterState) -> Timestamp {
+pub async fn confirmed(house: &House, who: PersonId, state: RegisterState) -> Timestamp {
     let now = house.services.clock.now();
     let evidence = ExchangeEvidence {
         request_id: "req-1".into(),
