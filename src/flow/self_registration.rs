@@ -8,6 +8,7 @@ use super::{Outcome, Services, audit, client_logo, clients, software_statement, 
 use crate::audit::{AdministrationEvent, Word};
 use crate::base::{Digest, Secret, Timestamp, random_token};
 use crate::config::RegistrationMode;
+use crate::db::Source;
 use crate::identity::{Admission, Rule};
 use crate::protocol::client::{GrantType, Registrant, Submitted};
 use crate::protocol::{ClientMetadata, Endpoints, Error, ErrorCode, RegistrationPolicy, ScopeSet, bearer};
@@ -88,7 +89,7 @@ pub async fn register(services: &Services, request: Request<'_>) -> Outcome<Answ
         if !store::initial_access_token::is_good(&services.db, &digest, now).await? {
             return Ok(bearer::INVALID_TOKEN.into());
         }
-    } else if store::client::count_open(&services.db).await? >= i64::from(services.config.registration.most_open) {
+    } else if is_full(services, &services.db).await? {
         return Ok(FULL.into());
     }
     let (metadata, statement) = match judge(services, request.body, None).await? {
@@ -135,6 +136,13 @@ pub async fn register(services: &Services, request: Request<'_>) -> Outcome<Answ
         }
         _ => None,
     };
+    if origin == ClientOrigin::Open {
+        // Of those who register at once each counts the ones before it: they go one after another.
+        store::installation::set(&mut tx, "open_registration", "in turn").await?;
+        if is_full(services, &mut tx).await? {
+            return Ok(FULL.into());
+        }
+    }
     if store::client::insert(&mut tx, &row).await? == store::Inserted::AlreadyKnown {
         return Err(super::Fault::Internal("a drawn client id was taken".to_owned()));
     }
@@ -149,6 +157,11 @@ pub async fn register(services: &Services, request: Request<'_>) -> Outcome<Answ
     let secret = secret.map(|secret| (secret.text, secret.expires_at));
     let registered = Registered { client_id: &client_id, issued_at: now, metadata: &metadata, secret, token: &token };
     Ok(Answer::Information(registered.information(services, statement.as_deref())))
+}
+
+/// Whether open registration has reached its bound (S2).
+async fn is_full(services: &Services, source: impl Source<'_>) -> Outcome<bool> {
+    Ok(store::client::count_open(source).await? >= i64::from(services.config.registration.most_open))
 }
 
 /// Nodes forget what they knew of the client, a "no such client" included.
