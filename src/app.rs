@@ -15,6 +15,7 @@ use crate::flow::clients::Clients;
 use crate::flow::delivery::{Senders, TestInbox};
 use crate::flow::keys::{self, Keys, Making};
 use crate::flow::outbox::Notice;
+use crate::flow::request_uri::FetchedRequests;
 use crate::flow::software_statement;
 use crate::http::{AppParts, AppState, DemoSite, Site};
 use crate::identity::{AcrDefinition, AcrTable, AuthenticationLevel, IdentityLevel, Places, Requirement};
@@ -197,6 +198,7 @@ pub async fn build(
         passkeys,
         outbound: outbound(&config)?,
         key_sets: KeySets::default(),
+        request_objects: FetchedRequests::default(),
         statement_issuers,
         client_authorities,
         population,

@@ -36,6 +36,7 @@ pub mod possession;
 pub mod pushed_request;
 pub mod representation;
 mod request_object;
+pub mod request_uri;
 pub mod self_registration;
 mod services;
 pub mod session;

@@ -151,7 +151,7 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "claim_types_supported": ["normal"],
         "claims_parameter_supported": true,
         "request_parameter_supported": true,
-        "request_uri_parameter_supported": false,
+        "request_uri_parameter_supported": true,
         "request_object_signing_alg_values_supported": signatures,
         "require_signed_request_object": false,
         "dpop_signing_alg_values_supported": SigningAlgorithm::FAPI.map(SigningAlgorithm::as_str),
@@ -172,6 +172,8 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
     let Some(members) = document.as_object_mut() else { return document };
     members.extend(other_devices(endpoints, &assertion_algorithms));
     members.extend(signing_out(endpoints));
+    // OpenID Connect Discovery 3: nothing is fetched from an address that is not registered.
+    members.insert("require_request_uri_registration".to_owned(), true.into());
     if capabilities.representation {
         // RFC 9396 10.
         members.insert("authorization_details_types_supported".to_owned(), json!([representation::TYPE]));

@@ -3,7 +3,7 @@
 use super::{ApplicationType, AuthenticationMethod, ClientMetadata, DeliveryMode, GrantType, Profile, Sharing};
 use crate::protocol::scope::{self, ScopeSet};
 use crate::protocol::strict_json::{self, Limits};
-use crate::protocol::{AssertionAlgorithm, Error, ErrorCode, SigningAlgorithm, uri};
+use crate::protocol::{AssertionAlgorithm, Error, ErrorCode, SigningAlgorithm, request_uri, uri};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -126,6 +126,7 @@ const RULES: &[Rule] = &[
     scopes,
     web_addresses,
     frontchannel_logout,
+    request_uris,
     audience,
     sharing,
 ];
@@ -202,7 +203,6 @@ pub(super) fn validate(mut metadata: ClientMetadata, policy: RegistrationPolicy)
 const UNSERVED: &[&str] = &[
     "request_object_encryption_alg",
     "request_object_encryption_enc",
-    "request_uris",
     "authorization_encrypted_response_alg",
     "authorization_encrypted_response_enc",
     "id_token_encrypted_response_alg",
@@ -586,6 +586,30 @@ fn frontchannel_logout(metadata: &ClientMetadata, _: RegistrationPolicy) -> Resu
     if own.is_none() || !metadata.redirect_uris.iter().any(|redirect| origin(redirect) == own) {
         let text = "frontchannel_logout_uri must have the scheme, host and port of one of the redirect_uris.";
         return Err(invalid("frontchannel_elsewhere", text));
+    }
+    Ok(())
+}
+
+/// OpenID Connect Registration 2, Core 6.2: addresses of signed requests, each with or without a fragment that names its
+/// content.
+fn request_uris(metadata: &ClientMetadata, policy: RegistrationPolicy) -> Result<(), Error> {
+    let addresses = &metadata.doors.request_uris;
+    if addresses.is_empty() {
+        return Ok(());
+    }
+    if metadata.jwks.is_none() && metadata.jwks_uri.is_none() {
+        return Err(invalid("jwks_missing", "Requests at request_uris are signed: register jwks or jwks_uri."));
+    }
+    let lawful = |address: &String| {
+        let (base, fragment) = address.split_once('#').map_or((address.as_str(), None), |(base, f)| (base, Some(f)));
+        let named = fragment.is_none_or(|name| {
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        });
+        address.len() <= request_uri::MAX_BYTES && named && uri::parse_web(base, policy.allow_loopback_http).is_ok()
+    };
+    if addresses.len() > MAX_URIS || !addresses.iter().all(lawful) {
+        let text = "request_uris takes at most 50 https addresses of at most 512 bytes.";
+        return Err(invalid("request_uris_refused", text));
     }
     Ok(())
 }
