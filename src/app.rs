@@ -10,6 +10,7 @@ use crate::config::{
 use crate::crypto::{ClientAuthorities, DpopNonces, HashLimits, KeyEncryptionKey, Passkeys, PasswordHasher, Sealer};
 use crate::db::{Db, Pools};
 use crate::flow::Services;
+use crate::flow::client_document::ClientDocuments;
 use crate::flow::client_keys::KeySets;
 use crate::flow::clients::Clients;
 use crate::flow::delivery::{Senders, TestInbox};
@@ -199,6 +200,7 @@ pub async fn build(
         outbound: outbound(&config)?,
         key_sets: KeySets::default(),
         request_objects: FetchedRequests::default(),
+        client_documents: ClientDocuments::default(),
         statement_issuers,
         client_authorities,
         population,

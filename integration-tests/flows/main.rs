@@ -15,6 +15,8 @@ mod certificates;
 #[cfg(test)]
 mod ciba;
 #[cfg(test)]
+mod client_documents;
+#[cfg(test)]
 mod consent;
 #[cfg(test)]
 mod create;

@@ -8,6 +8,7 @@ pub mod bearer_token;
 pub mod caller;
 pub mod changes;
 pub mod client_authentication;
+pub mod client_document;
 pub mod client_keys;
 pub mod client_logo;
 pub mod client_registration;
