@@ -10,11 +10,13 @@ use crate::config::{
 use crate::crypto::{ClientAuthorities, DpopNonces, HashLimits, KeyEncryptionKey, Passkeys, PasswordHasher, Sealer};
 use crate::db::{Db, Pools};
 use crate::flow::Services;
+use crate::flow::client_document::ClientDocuments;
 use crate::flow::client_keys::KeySets;
 use crate::flow::clients::Clients;
 use crate::flow::delivery::{Senders, TestInbox};
 use crate::flow::keys::{self, Keys, Making};
 use crate::flow::outbox::Notice;
+use crate::flow::request_uri::FetchedRequests;
 use crate::flow::software_statement;
 use crate::http::{AppParts, AppState, DemoSite, Site};
 use crate::identity::{AcrDefinition, AcrTable, AuthenticationLevel, IdentityLevel, Places, Requirement};
@@ -197,6 +199,8 @@ pub async fn build(
         passkeys,
         outbound: outbound(&config)?,
         key_sets: KeySets::default(),
+        request_objects: FetchedRequests::default(),
+        client_documents: ClientDocuments::default(),
         statement_issuers,
         client_authorities,
         population,

@@ -146,7 +146,7 @@ async fn c3_after_it_is_proved_every_error_is_the_portals_with_iss_and_state() {
         ("request", "eyJ.eyJ.sig", "invalid_request_object"),
         ("request", "eyJhbGciOiJub25lIn0.e30.", "request_not_supported"),
         ("dpop_jkt", "x", "invalid_request"),
-        ("request_uri", "https://evil.example/r", "request_uri_not_supported"),
+        ("request_uri", "https://evil.example/r", "invalid_request_uri"),
         ("registration", "{}", "registration_not_supported"),
     ];
     for (name, value, error) in cases {

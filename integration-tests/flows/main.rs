@@ -17,6 +17,8 @@ mod ciba;
 #[cfg(test)]
 mod claims;
 #[cfg(test)]
+mod client_documents;
+#[cfg(test)]
 mod consent;
 #[cfg(test)]
 mod create;

@@ -1,6 +1,6 @@
 //! Requests that do not stand in the address: pushed beforehand (RFC 9126), signed (RFC 9101).
 
-use crate::kit::{HOA, House, Key, Portal, minutes, seconds};
+use crate::kit::{HOA, House, Key, Portal, WebSite, minutes, seconds};
 use dinhdanh::base::Clock;
 use serde_json::{Value, json};
 
@@ -174,6 +174,99 @@ async fn f5_f7_a_request_object_that_is_not_right_in_every_part_is_refused() {
         let sent = key.sign(&header(), &with("nbf", json!(now + ahead)));
         house.browser().open(&portal.request(&[("request", &sent)])).await.asks_who();
     }
+}
+
+/// OpenID Connect Core 6.2, RFC 9101 5.2.
+#[tokio::test]
+async fn g1_g3_a_request_is_fetched_from_a_registered_address_and_nowhere_else() {
+    let house = house().await;
+    let site = WebSite::start().await;
+    let paths = ["/request", "/moved", "/stranger", "/html", "/unsigned", "/long", "/gone", "/nested"];
+    let addresses: Vec<String> = paths.iter().map(|path| format!("{}{path}", site.url)).collect();
+    let (portal, key) =
+        signing(&house, json!({ "request_uris": addresses, "require_signed_request_object": true })).await;
+    let (typ, mut claims) = ("application/oauth-authz-req+jwt", object(&house, &portal));
+    claims["state"] = json!("fetched");
+    let signed = key.sign(&header(), &claims);
+    site.put("/request", typ, &signed);
+    site.fail("/moved", 302);
+    site.put("/stranger", typ, Key::new().sign(&header(), &claims));
+    site.put("/html", "text/html", &signed);
+    site.put("/unsigned", typ, "eyJhbGciOiJub25lIn0.e30.");
+    site.put("/long", typ, "a".repeat(9_000));
+    site.fail("/gone", 404);
+    claims["request_uri"] = json!(addresses[0]);
+    site.put("/nested", typ, key.sign(&header(), &claims));
+    let at =
+        |address: &str| portal.request(&[("request_uri", address), ("state", "beside"), ("scope", "openid phone")]);
+
+    // Many at once make one fetch, and nothing beside the request counts.
+    let tasks: Vec<_> = (0..5)
+        .map(|_| {
+            let (mut browser, target) = (house.browser(), at(&addresses[0]));
+            tokio::spawn(async move { browser.open(&target).await.status.as_u16() })
+        })
+        .collect();
+    for task in tasks {
+        assert_eq!(task.await.unwrap(), 200);
+    }
+    let mut browser = house.browser();
+    let page = browser.open(&at(&addresses[0])).await;
+    let answer = house.sign_in(&mut browser, &page, &HOA).await;
+    assert_eq!(answer.answer()["state"], "fetched");
+    assert_eq!(portal.tokens(&house, &answer).await["scope"], "openid");
+    assert_eq!(site.asked("/request"), 1);
+
+    for (path, error) in [
+        ("/moved", "invalid_request_uri"),
+        ("/stranger", "invalid_request_object"),
+        ("/html", "invalid_request_uri"),
+        ("/unsigned", "request_not_supported"),
+        ("/long", "invalid_request_uri"),
+        ("/gone", "invalid_request_uri"),
+        ("/nested", "invalid_request_object"),
+    ] {
+        for _ in 0..3 {
+            let answer = house.browser().fetch(&at(&format!("{}{path}", site.url))).await;
+            assert_eq!((answer.error().as_str(), answer.answer()["state"].as_str()), (error, "beside"), "{path}");
+        }
+        assert_eq!(site.asked(path), 1, "{path}: asked again at once");
+    }
+    assert_eq!(site.asked("/elsewhere"), 0, "a redirect was followed");
+    // What is not registered is not asked at all, however near it comes.
+    site.put("/secret", typ, &signed);
+    for address in [format!("{}/secret", site.url), format!("{}?x", addresses[0]), format!("{}#x", addresses[0])] {
+        assert_eq!(house.browser().fetch(&at(&address)).await.error(), "invalid_request_uri", "{address}");
+    }
+    let other = Portal::new(&house, "other").await;
+    let stolen = other.request(&[("request_uri", &format!("{}/secret", site.url))]);
+    assert_eq!(house.browser().fetch(&stolen).await.error(), "invalid_request_uri");
+    assert_eq!((site.asked("/secret"), site.asked("/request")), (0, 1));
+    // Two ways at once, and a request that refers to another.
+    let both = portal.request(&[("request_uri", &addresses[0]), ("request", &signed)]);
+    assert_eq!(house.browser().fetch(&both).await.error(), "invalid_request");
+    assert_eq!(portal.push(&house, &[("request_uri", &addresses[0])]).await.0, 400);
+}
+
+#[tokio::test]
+async fn g1_g2_a_registered_address_inside_our_network_is_not_asked() {
+    let house = house().await;
+    let site = WebSite::start().await;
+    let (portal, key) = signing(&house, json!({ "request_uris": [format!("{}/request", site.url)] })).await;
+    site.put("/request", "application/jwt", key.sign(&header(), &object(&house, &portal)));
+    let mut tx = house.services.db.begin().await.unwrap();
+    tx.query("UPDATE client SET metadata = replace(metadata, '127.0.0.1', '10.0.0.1') WHERE client_id = 'signing'")
+        .execute()
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    house.services.clients.forget("signing").await;
+    let inside = format!("{}/request", site.url.replace("127.0.0.1", "10.0.0.1"));
+    assert_eq!(
+        house.browser().fetch(&portal.request(&[("request_uri", &inside)])).await.error(),
+        "invalid_request_uri"
+    );
+    assert_eq!(site.asked("/request"), 0);
 }
 
 /// JARM 2: the answer is one signed text, whatever it says and however it travels.

@@ -151,6 +151,32 @@ async fn i1_an_initial_token_registers_as_many_as_it_says_and_no_more() {
 }
 
 #[tokio::test]
+async fn s2_open_registration_keeps_its_bound_when_many_come_at_once() {
+    let house = House::over(&[
+        ("registration.mode", "open"),
+        ("provider.environment", "sandbox"),
+        ("registration.most_open", "3"),
+    ])
+    .await;
+    let tasks: Vec<_> = (0..8)
+        .map(|place| {
+            let mut browser = house.browser();
+            browser.forwarded = format!("192.0.2.{place}");
+            tokio::spawn(async move {
+                let headers = [("content-type", "application/json")];
+                let page = browser.request(Method::POST, "/register", &headers, &portal().to_string()).await;
+                page.status.as_u16()
+            })
+        })
+        .collect();
+    let mut made = 0;
+    for task in tasks {
+        made += usize::from(task.await.unwrap() == 201);
+    }
+    assert_eq!(made, 3);
+}
+
+#[tokio::test]
 async fn a3_a4_a5_a8_registration_takes_exact_addresses_only() {
     let house = open().await;
     for address in [

@@ -34,6 +34,9 @@ pub fn production_problems(config: &Config) -> Vec<Problem> {
     if registration.mode == RegistrationMode::Open {
         add("registration.mode", "anybody could register a portal", "set \"token\" or \"off\"");
     }
+    if registration.metadata_document_hosts.iter().any(|host| host == "*") {
+        add("registration.metadata_document_hosts", "anybody could be a portal", "name the hosts");
+    }
     if registration.agreement_for_all {
         add("registration.agreement_for_all", "anybody's portal would receive people's data", "set false");
     }

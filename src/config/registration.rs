@@ -37,6 +37,8 @@ pub struct Registration {
     pub most_open: u32,
     /// Whether every such client may receive what its scopes stand for.
     pub agreement_for_all: bool,
+    /// Hosts whose documents make clients (draft-ietf-oauth-client-id-metadata-document); empty: none do.
+    pub metadata_document_hosts: Vec<String>,
     /// Whether every such client uses PKCE.
     pub require_pkce: bool,
 }
@@ -45,5 +47,10 @@ impl Registration {
     /// Whether anybody may register.
     pub fn is_open(&self) -> bool {
         self.mode == RegistrationMode::Open
+    }
+
+    /// Whether clients appear that nobody vouched for, and go again when nobody uses them.
+    pub fn has_strangers(&self) -> bool {
+        self.is_open() || !self.metadata_document_hosts.is_empty()
     }
 }

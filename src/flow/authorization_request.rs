@@ -1,7 +1,8 @@
-//! Where an authorization request stands: in the address, in a request object, or pushed beforehand.
+//! Where an authorization request stands: in the address, in a request object, at an address of the
+//! client, or pushed beforehand.
 
 use super::clients::KnownClient;
-use super::{Outcome, Services, pushed_request, request_object};
+use super::{Outcome, Services, pushed_request, request_object, request_uri};
 use crate::base::Digest;
 use crate::protocol::authorize::{self as rules, Asked, Passage, Refusal};
 use crate::protocol::pushed_request as handles;
@@ -31,7 +32,10 @@ pub async fn find(services: &Services, known: &KnownClient, sent: Parameters) ->
             return refuse(REQUEST_TWICE, &sent);
         }
         let Some(handle) = handles::handle(address) else {
-            return refuse(REQUEST_URI_NOT_SUPPORTED, &sent);
+            return match request_uri::fetch(services, &known.client, address).await {
+                Ok(object) => signed(services, known, sent, &object).await,
+                Err(error) => refuse(error, &sent),
+            };
         };
         let Some(loaded) = pushed_request::load(services, &known.client.client_id, handle).await? else {
             return Ok(Err(Refusal::Show(ShowReason::UnknownRequestUri)));
@@ -39,25 +43,25 @@ pub async fn find(services: &Services, known: &KnownClient, sent: Parameters) ->
         let pushed_request::Loaded { parameters, passage, digest } = loaded;
         return Ok(Ok(Found { parameters, passage, pushed: Some(digest) }));
     }
-    let Some(object) = sent.get("request") else {
+    let Some(object) = sent.get("request").map(str::to_owned) else {
         return Ok(Ok(Found { parameters: sent, passage: Passage::default(), pushed: None }));
     };
-    match request_object::read(services, known, &sent, object).await? {
-        Ok(parameters) => {
-            let passage = Passage { pushed: false, signed: true };
-            Ok(Ok(Found { parameters, passage, pushed: None }))
-        }
-        Err(error) => refuse(error, &sent),
-    }
+    signed(services, known, sent, &object).await
+}
+
+/// The request within a request object, wherever that stood.
+async fn signed(
+    services: &Services,
+    known: &KnownClient,
+    sent: Parameters,
+    object: &str,
+) -> Outcome<Result<Found, Refusal>> {
+    Ok(match request_object::read(services, known, &sent, object).await? {
+        Ok(parameters) => Ok(Found { parameters, passage: Passage { pushed: false, signed: true }, pushed: None }),
+        Err(error) => Err(rules::refuse(&sent, &known.client, error)),
+    })
 }
 
 /// OpenID Connect Core 6.1: one way, not two.
 const REQUEST_TWICE: Error =
     Error::new(ErrorCode::InvalidRequest, "request_and_request_uri", "Send request or request_uri, not both.");
-
-/// OpenID Connect Core 3.1.2.6: nothing is fetched from an address that a request names (G1).
-const REQUEST_URI_NOT_SUPPORTED: Error = Error::new(
-    ErrorCode::RequestUriNotSupported,
-    "request_uri_not_pushed",
-    "request_uri must be one that this server gave for a pushed request.",
-);

@@ -1,6 +1,6 @@
 //! Known clients, kept for a few seconds in each process and dropped at once when another node says so.
 
-use super::{Outcome, Services};
+use super::{Outcome, Services, client_document};
 use crate::base::{Digest, Timestamp};
 use crate::db::{Db, Tx};
 use crate::protocol::client::SecretTerms;
@@ -62,6 +62,7 @@ pub async fn find(services: &Services, client_id: &str) -> Outcome<Option<Arc<Kn
     if let Some(known) = services.clients.known.get(client_id).await {
         return Ok(known);
     }
+    client_document::look(services, client_id).await?;
     let row = store::client::find(&services.db, client_id).await?;
     let agreement = store::agreement::find_active(&services.db, client_id, services.clock.now()).await?;
     keep(services, client_id, row, agreement).await

@@ -8,6 +8,7 @@ use super::{Outcome, Services, audit, client_logo, clients, software_statement, 
 use crate::audit::{AdministrationEvent, Word};
 use crate::base::{Digest, Secret, Timestamp, random_token};
 use crate::config::RegistrationMode;
+use crate::db::{Source, Tx};
 use crate::identity::{Admission, Rule};
 use crate::protocol::client::{GrantType, Registrant, Submitted};
 use crate::protocol::{ClientMetadata, Endpoints, Error, ErrorCode, ScopeSet, bearer};
@@ -52,7 +53,7 @@ const FULL: Error = Error::new(
 );
 
 /// What registrants may have here.
-fn registrant(services: &Services) -> Registrant {
+pub(super) fn registrant(services: &Services) -> Registrant {
     let settings = &services.config.registration;
     Registrant {
         scopes: ScopeSet::parse(&settings.scopes.join(" ")).unwrap_or_default(),
@@ -88,7 +89,7 @@ pub async fn register(services: &Services, request: Request<'_>) -> Outcome<Answ
         if !store::initial_access_token::is_good(&services.db, &digest, now).await? {
             return Ok(bearer::INVALID_TOKEN.into());
         }
-    } else if store::client::count_open(&services.db).await? >= i64::from(services.config.registration.most_open) {
+    } else if is_full(services, &services.db).await? {
         return Ok(FULL.into());
     }
     let (metadata, statement) = match judge(services, request.body, None).await? {
@@ -135,6 +136,9 @@ pub async fn register(services: &Services, request: Request<'_>) -> Outcome<Answ
         }
         _ => None,
     };
+    if origin == ClientOrigin::Open && !in_turn(services, &mut tx).await? {
+        return Ok(FULL.into());
+    }
     if store::client::insert(&mut tx, &row).await? == store::Inserted::AlreadyKnown {
         return Err(super::Fault::Internal("a drawn client id was taken".to_owned()));
     }
@@ -151,13 +155,25 @@ pub async fn register(services: &Services, request: Request<'_>) -> Outcome<Answ
     Ok(Answer::Information(registered.information(services, statement.as_deref())))
 }
 
+/// Whether open registration has reached its bound (S2).
+pub(super) async fn is_full(services: &Services, source: impl Source<'_>) -> Outcome<bool> {
+    Ok(store::client::count_open(source).await? >= i64::from(services.config.registration.most_open))
+}
+
+/// Whether there is room for one more. Of those who come at once each counts the ones before it: they go one after another
+/// until their transactions end.
+pub(super) async fn in_turn(services: &Services, tx: &mut Tx) -> Outcome<bool> {
+    store::installation::set(tx, "open_registration", "in turn").await?;
+    Ok(!is_full(services, tx).await?)
+}
+
 /// Nodes forget what they knew of the client, a "no such client" included.
 async fn told(services: &Services, client_id: &str) {
     services.clients.forget(client_id).await;
     clients::announce(&*services.cache, client_id).await;
 }
 
-fn registering(services: &Services) -> Registering<'_> {
+pub(super) fn registering(services: &Services) -> Registering<'_> {
     let settings = &services.config.registration;
     Registering {
         db: &services.db,

@@ -1,8 +1,10 @@
 //! What every use case needs, made once at start and handed down: no globals.
 
+use super::client_document::ClientDocuments;
 use super::client_keys::KeySets;
 use super::clients::Clients;
 use super::keys::Keys;
+use super::request_uri::FetchedRequests;
 use super::software_statement::StatementIssuer;
 use crate::base::{Clock, Entropy};
 use crate::cache::Cache;
@@ -42,6 +44,10 @@ pub struct Services {
     pub outbound: OutboundClient,
     /// Key sets of clients, as fetched.
     pub key_sets: KeySets,
+    /// Requests at addresses of clients, as fetched.
+    pub request_objects: FetchedRequests,
+    /// Which documents of clients were looked at.
+    pub client_documents: ClientDocuments,
     /// Who vouches for the certificates of clients (`tls_client_auth`).
     pub client_authorities: Option<ClientAuthorities>,
     /// Whose software statements are trusted.

@@ -187,7 +187,7 @@ pub async fn sweep(services: &Services) -> Outcome<()> {
         async |tx| store::sweep::grants(tx, families, BATCH).await,
         async |tx| store::sweep::sessions(tx, sessions, BATCH).await,
     );
-    if services.config.registration.is_open() {
+    if services.config.registration.has_strangers() {
         sweep_all!(async |tx| store::sweep::unused_clients(tx, unused, BATCH).await);
     }
     Ok(())

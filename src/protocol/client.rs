@@ -9,6 +9,7 @@ use crate::base::{Digest, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub mod document;
 mod doors;
 mod dynamic;
 mod registration;

@@ -82,6 +82,8 @@ pub struct Capabilities {
     pub representation: bool,
     /// Clients can register themselves.
     pub registration: bool,
+    /// Clients may be known by the address of a document about them.
+    pub client_documents: bool,
     /// Certificates of clients reach us (RFC 8705).
     pub certificates: bool,
     /// Somebody vouches for some of them: `tls_client_auth` works.
@@ -157,7 +159,7 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "claims_locales_supported": claim_member::LOCALES,
         "claims_parameter_supported": true,
         "request_parameter_supported": true,
-        "request_uri_parameter_supported": false,
+        "request_uri_parameter_supported": true,
         "request_object_signing_alg_values_supported": signatures,
         "require_signed_request_object": false,
         "dpop_signing_alg_values_supported": SigningAlgorithm::FAPI.map(SigningAlgorithm::as_str),
@@ -181,12 +183,18 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
     members.extend(encrypted_answers());
     members.extend(signing_out(endpoints));
     members.extend(identity_assurance());
+    // OpenID Connect Discovery 3: nothing is fetched from an address that is not registered.
+    members.insert("require_request_uri_registration".to_owned(), true.into());
     if capabilities.representation {
         // RFC 9396 10.
         members.insert("authorization_details_types_supported".to_owned(), json!([representation::TYPE]));
     }
     if capabilities.registration {
         members.insert("registration_endpoint".to_owned(), endpoints.url(path::REGISTER).into());
+    }
+    if capabilities.client_documents {
+        // draft-ietf-oauth-client-id-metadata-document 5.
+        members.insert("client_id_metadata_document_supported".to_owned(), true.into());
     }
     if capabilities.certificates {
         // RFC 8705 3.3.
@@ -287,6 +295,7 @@ pub(crate) mod tests {
             ui_locales: vec!["vi".into(), "en".into()],
             representation: true,
             registration: false,
+            client_documents: false,
             certificates: false,
             client_authorities: false,
             mtls_origin: None,
@@ -297,6 +306,7 @@ pub(crate) mod tests {
     fn registration_and_mutual_tls_are_announced_only_where_they_are() {
         let there = Capabilities {
             registration: true,
+            client_documents: true,
             certificates: true,
             client_authorities: true,
             mtls_origin: Some("https://mtls.example:8444".into()),
@@ -305,7 +315,9 @@ pub(crate) mod tests {
         let document = super::document(&Endpoints::new("https://id.example"), &there);
         assert_eq!(document["registration_endpoint"], "https://id.example/register");
         assert_eq!(document["mtls_endpoint_aliases"]["token_endpoint"], "https://mtls.example:8444/token");
+        assert_eq!(document["client_id_metadata_document_supported"], true);
         let without = super::document(&Endpoints::new("https://id.example"), &capabilities());
+        assert!(without.get("client_id_metadata_document_supported").is_none());
         assert!(without.get("registration_endpoint").is_none() && without.get("mtls_endpoint_aliases").is_none());
     }
 

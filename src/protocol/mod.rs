@@ -31,6 +31,7 @@ pub mod pushed_request;
 pub mod redirect_uri;
 pub mod representation;
 pub mod request_object;
+pub mod request_uri;
 pub mod response;
 pub mod response_mode;
 pub mod scope;

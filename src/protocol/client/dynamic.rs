@@ -72,6 +72,11 @@ impl Submitted {
         Ok(Self { members: known(members), software_statement, client_id, client_secret })
     }
 
+    /// What counts where the request says nothing.
+    pub(super) fn put_default(&mut self, name: &str, value: Value) {
+        self.members.entry(name.to_owned()).or_insert(value);
+    }
+
     /// Lays the claims of a verified software statement over the members: they win (RFC 7591 2.3).
     pub fn overlay(&mut self, claims: &Map<String, Value>) {
         let claims = claims.iter().filter(|(name, _)| !OF_STATEMENTS.contains(&name.as_str()));

@@ -4,7 +4,7 @@ use super::{ApplicationType, AuthenticationMethod, ClientMetadata, DeliveryMode,
 use crate::protocol::encryption::KeyManagement;
 use crate::protocol::scope::{self, ScopeSet};
 use crate::protocol::strict_json::{self, Limits};
-use crate::protocol::{AssertionAlgorithm, Error, ErrorCode, SigningAlgorithm, SigningAlgorithms, uri};
+use crate::protocol::{AssertionAlgorithm, Error, ErrorCode, SigningAlgorithm, SigningAlgorithms, request_uri, uri};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -131,6 +131,7 @@ const RULES: &[Rule] = &[
     scopes,
     web_addresses,
     frontchannel_logout,
+    request_uris,
     audience,
     sharing,
 ];
@@ -224,7 +225,6 @@ fn content_encryption(doors: &mut Doors) {
 const UNSERVED: &[&str] = &[
     "request_object_encryption_alg",
     "request_object_encryption_enc",
-    "request_uris",
     "access_token_format",
     "authorization_details_types",
 ];
@@ -646,6 +646,30 @@ fn frontchannel_logout(metadata: &ClientMetadata, _: RegistrationPolicy) -> Resu
     if own.is_none() || !metadata.redirect_uris.iter().any(|redirect| origin(redirect) == own) {
         let text = "frontchannel_logout_uri must have the scheme, host and port of one of the redirect_uris.";
         return Err(invalid("frontchannel_elsewhere", text));
+    }
+    Ok(())
+}
+
+/// OpenID Connect Registration 2, Core 6.2: addresses of signed requests, each with or without a fragment that names its
+/// content.
+fn request_uris(metadata: &ClientMetadata, policy: RegistrationPolicy) -> Result<(), Error> {
+    let addresses = &metadata.doors.request_uris;
+    if addresses.is_empty() {
+        return Ok(());
+    }
+    if metadata.jwks.is_none() && metadata.jwks_uri.is_none() {
+        return Err(invalid("jwks_missing", "Requests at request_uris are signed: register jwks or jwks_uri."));
+    }
+    let lawful = |address: &String| {
+        let (base, fragment) = address.split_once('#').map_or((address.as_str(), None), |(base, f)| (base, Some(f)));
+        let named = fragment.is_none_or(|name| {
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        });
+        address.len() <= request_uri::MAX_BYTES && named && uri::parse_web(base, policy.allow_loopback_http).is_ok()
+    };
+    if addresses.len() > MAX_URIS || !addresses.iter().all(lawful) {
+        let text = "request_uris takes at most 50 https addresses of at most 512 bytes.";
+        return Err(invalid("request_uris_refused", text));
     }
     Ok(())
 }

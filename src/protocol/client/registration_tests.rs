@@ -406,6 +406,33 @@ fn g1_every_other_address_is_https_too() {
     assert!(register(LOOPBACK, json!({ "backchannel_logout_uri": "http://127.0.0.1:3001/logout" })).is_ok());
 }
 
+/// OpenID Connect Registration 2, Core 6.2.
+#[test]
+fn addresses_of_requests_are_https_short_and_signed() {
+    let with = |list: Value| json!({ "request_uris": list, "jwks": { "keys": [{ "kty": "EC", "crv": "P-256", "x": "x", "y": "y" }] } });
+    for address in [
+        "https://rp.example/r",
+        "https://rp.example/r?a=1",
+        "https://rp.example/r#v-1",
+        "https://rp.example/r#GkurKxf5T0Y-mnPFCHqWOMiZi4VS138cQO_V7PZHAdM",
+    ] {
+        assert!(register(STRICT, with(json!([address]))).is_ok(), "{address}");
+    }
+    let long = format!("https://rp.example/{}", "a".repeat(500));
+    for address in [
+        "http://rp.example/r",
+        "https://rp.example/r#",
+        "https://rp.example/r#a b",
+        "https://a@rp.example/",
+        "urn:ietf:params:oauth:request_uri:x",
+        &long,
+    ] {
+        assert_eq!(refused(STRICT, with(json!([address]))).reason, "request_uris_refused", "{address}");
+    }
+    assert_eq!(refused(STRICT, json!({ "request_uris": ["https://rp.example/r"] })).reason, "jwks_missing");
+    assert!(register(LOOPBACK, with(json!(["http://127.0.0.1:3001/r"]))).is_ok());
+}
+
 /// Front-Channel Logout 2.
 #[test]
 fn a_frame_signs_out_where_the_client_is_sent_back_to_and_nowhere_else() {
