@@ -151,9 +151,9 @@ pub async fn build(
     let sealer = Sealer::new(kek);
     let demo = config.provider.is_made_up();
     let making = Making { now: clock.now(), entropy: &*entropy, demo, force: false };
-    keys::rotate(&db, &sealer, &keys::policy(&config), making).await.map_err(because("signing keys cannot be made"))?;
+    keys::rotate(&db, &sealer, &keys::policy(&config), making).await.map_err(because("keys cannot be made"))?;
     let ring = keys::read(&db, &sealer).await.map_err(|error| {
-        StartError::new(format!("the signing keys cannot be opened: {error}"))
+        StartError::new(format!("the keys cannot be opened: {error}"))
             .fix("The key-encryption key does not fit this database: use the one it was made with.")
     })?;
     let origin = Url::parse(config.provider.issuer.as_str()).map_err(because("the issuer is no address"))?;

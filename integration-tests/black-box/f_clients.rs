@@ -1,7 +1,9 @@
 //! F: how clients prove themselves, and tokens that are not what they are shown as.
 
-use crate::harness::{Citizen, Party, Shape, Site, Way, assertion_fields, bearer, jose, landing, now, random};
+use crate::harness::{Citizen, Party, Reader, Shape, Site, Way, assertion_fields, bearer, jose, landing, now, random};
 use crate::i_logout::{Received, listen, token_of};
+use dinhdanh::crypto::{Recipient, encrypt};
+use dinhdanh::protocol::encryption::{ContentEncryption, KeyManagement};
 use dinhdanh::protocol::jwt_claims::TokenKind;
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -16,6 +18,7 @@ on_both_stores!(
     f5_f8_an_assertion_is_verified_by_the_registered_key_only,
     f10_odd_and_huge_tokens_are_refused_fast,
     f13_each_kind_of_token_fits_its_own_slot_only,
+    an_encrypted_id_token_opens_for_its_client_only,
     a_client_proves_itself_as_registered_and_in_one_way,
 );
 
@@ -277,7 +280,29 @@ async fn kinds(site: &Site, citizen: &Citizen, party: &Party, got: &Received) ->
     }));
     let signed = party.ask("openid").with("prompt", "none").with("response_mode", "jwt");
     let signed = landing(&citizen.browser.get(&signed.target()).await).unwrap().params["response"].clone();
+    let asked = party.prepare("/introspect", &[("token", &held.text("access_token"))]);
+    let asked = asked.header("accept", "application/token-introspection+jwt");
+    let introspected = party.send(asked).await.page;
+    assert_eq!(introspected.header("content-type"), "application/token-introspection+jwt", "{}", introspected.body);
+    // What is in an envelope to us is what it is, and in its own slot only where envelopes are taken (RFC 9101 6.1).
+    let jwks = citizen.browser.json("/jwks").await;
+    let to_us = Recipient::from_jwks(&jwks, KeyManagement::EcdhEs).unwrap();
+    let sealed = |jwt: &str| encrypt(&to_us, ContentEncryption::A256Gcm, Some("JWT"), jwt.as_bytes()).unwrap();
+    let (rsa, strange) =
+        (Recipient::from_jwks(&jwks, KeyManagement::RsaOaep256).unwrap(), Reader::new(KeyManagement::EcdhEs));
+    let to_stranger = Recipient::from_jwks(&json!({ "keys": [strange.jwk()] }), KeyManagement::EcdhEs).unwrap();
+    let seal = |to: &Recipient| encrypt(to, ContentEncryption::A128CbcHs256, Some("JWT"), request.as_bytes()).unwrap();
     vec![
+        (name_of(TokenKind::Introspection), introspected.body),
+        ("encrypted request object", sealed(&request)),
+        ("request object encrypted with RSA", seal(&rsa)),
+        ("request object encrypted to a stranger", seal(&to_stranger)),
+        ("encrypted ID token", sealed(&held.text("id_token"))),
+        ("encrypted access token", sealed(&held.text("access_token"))),
+        ("encrypted refresh token", sealed(&held.text("refresh_token"))),
+        ("encrypted client assertion", sealed(&party.assertion())),
+        ("encrypted DPoP proof", sealed(&proof)),
+        ("twice encrypted request object", sealed(&sealed(&request))),
         (name_of(TokenKind::IdToken), held.text("id_token")),
         (name_of(TokenKind::AccessToken), held.text("access_token")),
         (name_of(TokenKind::Userinfo), userinfo.body),
@@ -345,7 +370,8 @@ async fn f13_each_kind_of_token_fits_its_own_slot_only(site: &Site) {
         let page =
             citizen.browser.get(&party.ask("openid").with("prompt", "none").with("request", token).target()).await;
         let granted = landing(&page).is_some_and(|answer| answer.params.contains_key("code"));
-        assert_eq!(granted, is("request object"), "{kind} as request object: {:?}", landing(&page));
+        let own = ["request object", "encrypted request object", "request object encrypted with RSA"].contains(kind);
+        assert_eq!(granted, own, "{kind} as request object: {:?}", landing(&page));
         // A proof of possession lacks but the nonce.
         let fields = [("grant_type", "authorization_code"), ("code", "x")];
         let answer = party.send(party.prepare("/token", &fields).header("dpop", token)).await;
@@ -396,6 +422,48 @@ async fn f13_each_kind_of_token_fits_its_own_slot_only(site: &Site) {
     let hinted = party.ask("openid").with("prompt", "none").with("id_token_hint", &foreign);
     let page = citizen.browser.get(&hinted.target()).await;
     assert!(!landing(&page).expect("an answer").params.contains_key("code"), "another client's ID token was a hint");
+}
+
+/// OpenID Connect Core 16.14: what leaves for this client can be read by it alone, after a restart of its own keys too.
+async fn an_encrypted_id_token_opens_for_its_client_only(site: &Site) {
+    let citizen = Citizen::new(site).await;
+    let (reader, other) = (Reader::new(KeyManagement::RsaOaep256), Reader::new(KeyManagement::RsaOaep256));
+    let party = Party::register(site, Shape::Basic, |metadata| {
+        metadata["jwks"] = json!({ "keys": [reader.jwk()] });
+        metadata["id_token_encrypted_response_alg"] = "RSA-OAEP-256".into();
+        metadata["id_token_encrypted_response_enc"] = "A256GCM".into();
+        metadata["userinfo_encrypted_response_alg"] = "RSA-OAEP-256".into();
+    });
+    let ask = party.ask("openid offline_access");
+    let code = citizen.authorize(site, &ask, Way::Passkey).await.code();
+    let held = party.redeem(&ask, &code).await.ok();
+    let renewed = party.refresh(&held.text("refresh_token")).await.ok();
+    let jwks = citizen.browser.json("/jwks").await;
+    for jwe in [held.text("id_token"), renewed.text("id_token")] {
+        let header = jose::part(&jwe, 0);
+        assert_eq!((&header["alg"], &header["enc"]), (&json!("RSA-OAEP-256"), &json!("A256GCM")), "{header}");
+        assert_eq!((&header["cty"], header["kid"].as_str()), (&json!("JWT"), Some(reader.kid())), "{header}");
+        assert!(other.open(&jwe).is_none());
+        let claims = jose::verified(&reader.open(&jwe).expect("encrypted to its key"), &jwks, "JWT");
+        assert_eq!((&claims["aud"], claims["nonce"].as_str()), (&json!(party.id), Some(ask.get("nonce"))));
+    }
+    let userinfo = party.userinfo(&renewed.text("access_token")).await.page;
+    assert_eq!(userinfo.header("content-type"), "application/jwt");
+    let said: Value = serde_json::from_str(&reader.open(&userinfo.body).expect("encrypted to its key")).unwrap();
+    assert!(said["sub"].is_string() && other.open(&userinfo.body).is_none());
+    // Nobody registers without a key that fits, nor by a name that is no algorithm here.
+    for (alg, jwks) in [
+        ("RSA-OAEP-256", json!({ "keys": [party.key.jwk()] })),
+        ("ECDH-ES", json!({ "keys": [reader.jwk()] })),
+        ("RSA1_5", json!({ "keys": [reader.jwk()] })),
+        ("dir", json!({ "keys": [reader.jwk()] })),
+    ] {
+        let refused = site.add_client(&json!({
+            "client_name": "Portal", "redirect_uris": ["https://portal.example/cb"], "jwks": jwks,
+            "id_token_encrypted_response_alg": alg,
+        }));
+        assert!(refused.is_err(), "{alg}");
+    }
 }
 
 async fn a_client_proves_itself_as_registered_and_in_one_way(site: &Site) {

@@ -55,6 +55,7 @@ fn a_good_installation_is_well_and_stays_as_it_is() {
         "database writes",
         "people",
         "signing keys",
+        "encryption keys",
         "clock",
         "cache",
         "passkeys",

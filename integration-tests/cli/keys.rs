@@ -41,20 +41,22 @@ fn states(keys: &Value) -> Vec<(String, String)> {
 fn i10_a_rotation_publishes_successors_that_wait_before_they_sign() {
     Site::each(|site| {
         let site = site.migrated().with("KEYS__ALGORITHMS", r#"["ES256", "EdDSA"]"#);
+        let site = site.with("KEYS__ENCRYPTION_ALGORITHMS", r#"["ECDH-ES"]"#);
         assert_eq!(site.run(&["keys", "list", "--json"]).expect(0).json(), json!({ "keys": [] }));
-        site.run(&["keys", "list"]).expect(0).says(&["no signing keys yet"]);
+        site.run(&["keys", "list"]).expect(0).says(&["no keys yet"]);
 
         let made = site.run(&["keys", "rotate", "--json"]).expect(0).json();
-        assert_eq!(made["made"].as_array().unwrap().len(), 2);
+        assert_eq!(made["made"].as_array().unwrap().len(), 3);
         let owned = |list: &[(&str, &str)]| -> Vec<_> {
             list.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
         };
         let first = site.run(&["keys", "list", "--json"]).expect(0).json();
-        assert_eq!(states(&first), owned(&[("ES256", "signing"), ("EdDSA", "signing")]));
+        assert_eq!(states(&first), owned(&[("ES256", "signing"), ("EdDSA", "signing"), ("ECDH-ES", "offered")]));
 
         site.run(&["keys", "rotate"]).expect(0).says(&["Published a new ES256 key. It signs from "]);
         let second = site.run(&["keys", "list", "--json"]).expect(0).json();
         let expected = [("ES256", "signing"), ("ES256", "waiting"), ("EdDSA", "signing"), ("EdDSA", "waiting")];
+        let expected = [&expected[..], &[("ECDH-ES", "offered"), ("ECDH-ES", "waiting")]].concat();
         assert_eq!(states(&second), owned(&expected));
         let (old, new) = (&second["keys"][0], &second["keys"][1]);
         assert_eq!(old["kid"], first["keys"][0]["kid"]);
@@ -66,7 +68,7 @@ fn i10_a_rotation_publishes_successors_that_wait_before_they_sign() {
         assert_eq!(third["made"], json!([]), "a waiting successor is enough");
         assert_eq!(site.run(&["keys", "list", "--json"]).expect(0).json(), second);
         let text = site.run(&["keys", "list"]).expect(0).out;
-        assert_eq!(text.lines().count(), 4, "{text}");
+        assert_eq!(text.lines().count(), 6, "{text}");
         assert!(!format!("{text}{second}").contains("PRIVATE") && second["keys"][0].get("d").is_none());
     });
 }

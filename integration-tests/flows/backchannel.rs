@@ -1,6 +1,6 @@
 //! Back-channel logout: what portals are told, how often, and what is written down.
 
-use crate::kit::{Browser, HOA, House, MINH, Portal, claims_of, seconds};
+use crate::kit::{Browser, HOA, House, MINH, Portal, Reader, claims_of, part_of, seconds};
 use axum::Router;
 use axum::extract::{Form, State};
 use axum::http::StatusCode;
@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dinhdanh::base::Clock;
 use dinhdanh::flow::session::reference;
+use dinhdanh::protocol::encryption::KeyManagement;
 use dinhdanh::store;
 use dinhdanh::store::outbox::{OutboxMessage, Outcome};
 use serde_json::{Value, json};
@@ -182,4 +183,28 @@ async fn g1_a_logout_address_inside_our_network_is_never_called() {
     assert_eq!(ear.times(), 0);
     let record = store::delivery::list(&house.services.db, row.id).await.unwrap();
     assert!(!record[0].ok && record[0].detail.starts_with("refused"), "{}", record[0].detail);
+}
+
+/// Back-Channel Logout 1.0 section 2.6: a portal whose ID tokens are encrypted refuses a logout token that is not.
+#[tokio::test]
+async fn a_logout_token_is_encrypted_as_the_id_tokens_of_its_portal() {
+    let ear = Ear::answering(200).await;
+    let reader = Reader::new(KeyManagement::EcdhEs);
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let metadata = json!({
+        "backchannel_logout_uri": ear.url, "jwks": { "keys": [reader.jwk()] }, "id_token_encrypted_response_alg": "ECDH-ES",
+    });
+    let portal = Portal::with(&house, "portal-a", metadata).await;
+    let mut browser = house.browser();
+    let page = portal.ask(&mut browser, &[]).await;
+    let answer = house.sign_in(&mut browser, &page, &HOA).await;
+    let id = reader.open(portal.tokens(&house, &answer).await["id_token"].as_str().unwrap()).unwrap();
+    let account = browser.open("/account").await;
+    browser.press(&account, "/logout/all", &[]).await.is(200);
+    house.deliver().await;
+    let heard = ear.heard.lock().unwrap()[0].clone();
+    let inside = reader.open(&heard).expect("encrypted to the portal");
+    assert_eq!(part_of(&inside, 0)["typ"], "logout+jwt");
+    assert_eq!(part_of(&inside, 1)["sid"], part_of(&id, 1)["sid"]);
 }

@@ -30,6 +30,8 @@ mod discovery;
 #[cfg(test)]
 mod encrypted;
 #[cfg(test)]
+mod encrypted_requests;
+#[cfg(test)]
 mod enumeration;
 #[cfg(test)]
 mod exchange;

@@ -1,9 +1,5 @@
 //! A key that others encrypt to, and what it opens.
 
-#![expect(dead_code, reason = "each test program that includes this uses its own part")]
-
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dinhdanh::base::Timestamp;
 use dinhdanh::crypto::{EncryptionKeyRing, EncryptionKeyRow, GeneratedKey, KeySchedule, generate_encryption_key};
 use dinhdanh::protocol::encryption::KeyManagement;
@@ -46,10 +42,4 @@ impl Reader {
         let plain = self.ring.decrypt(jwe, Timestamp::from_seconds(1), Duration::ZERO).ok()?;
         Some(String::from_utf8(plain.to_vec()).unwrap())
     }
-}
-
-/// One of the parts of a JOSE text, as JSON.
-pub fn part_of(jose: &str, place: usize) -> Value {
-    let part = jose.split('.').nth(place).unwrap();
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }

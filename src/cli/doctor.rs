@@ -7,11 +7,12 @@ use crate::app::{self, StartError};
 use crate::base::{Clock, SystemClock, SystemEntropy, Timestamp, random_token, uuid_v7};
 use crate::config::{CodeSender, Config, EmailSender, Problem, Register, RegisterAdapter, SigningAlgorithm};
 use crate::config::{LogFormat, production_problems};
-use crate::crypto::{KeyEncryptionKey, Sealer};
+use crate::crypto::{EncryptionKeyRing, KeyEncryptionKey, Sealer};
 use crate::db::Db;
 use crate::db::partition::State as PartitionState;
 use crate::flow::{Services, demo, keys};
 use crate::identity::OrganizationKind;
+use crate::protocol::encryption::KeyManagement;
 use crate::registers::RegisterError;
 use crate::store;
 use serde_json::{Value, json};
@@ -270,7 +271,10 @@ async fn stored(report: &mut Report, config: &Config, db: &Db, kek: Option<&KeyE
             return report.failed(name, format!("they cannot be opened: {fault}"), fix);
         }
     };
-    let able: Vec<&str> = ring.algorithms(SystemClock.now()).into_iter().map(|algorithm| algorithm.as_str()).collect();
+    let keys::Opened { signing, encryption } = ring;
+    encryption_keys(report, config, &encryption);
+    let able: Vec<&str> =
+        signing.algorithms(SystemClock.now()).into_iter().map(|algorithm| algorithm.as_str()).collect();
     let wanted = config.keys.algorithms.iter().map(|algorithm| algorithm.as_str());
     let missing: Vec<&str> = wanted.filter(|algorithm| !able.contains(algorithm)).collect();
     if missing.is_empty() {
@@ -278,6 +282,23 @@ async fn stored(report: &mut Report, config: &Config, db: &Db, kek: Option<&KeyE
     } else {
         let fix = "A running 'dinhdanh serve' makes missing keys within minutes; see 'dinhdanh keys list'.";
         report.failed(name, format!("no key for {} may sign now", missing.join(", ")), fix);
+    }
+}
+
+/// The keys that clients encrypt to: those that the configuration names are offered.
+fn encryption_keys(report: &mut Report, config: &Config, ring: &EncryptionKeyRing) {
+    let name = "encryption keys";
+    if ring.is_empty() {
+        return report.well(name, "none yet: the next start makes them");
+    }
+    let able: Vec<&str> = ring.algorithms(SystemClock.now()).into_iter().map(KeyManagement::as_str).collect();
+    let wanted = config.keys.encryption_algorithms.iter().map(|algorithm| algorithm.as_str());
+    let missing: Vec<&str> = wanted.filter(|algorithm| !able.contains(algorithm)).collect();
+    if missing.is_empty() {
+        report.well(name, format!("{} open", able.join(", ")));
+    } else {
+        let fix = "A running 'dinhdanh serve' makes missing keys within minutes; see 'dinhdanh keys list'.";
+        report.failed(name, format!("no key for {} is offered now", missing.join(", ")), fix);
     }
 }
 
@@ -375,6 +396,7 @@ fn passkeys(report: &mut Report, config: &Config) {
 async fn rehearse(report: &mut Report, config: &Config, kek: Option<KeyEncryptionKey>) -> Option<Arc<Services>> {
     let mut trial = config.clone();
     trial.keys.algorithms = vec![SigningAlgorithm::Es256];
+    trial.keys.encryption_algorithms.clear();
     let kek = kek.unwrap_or_else(|| KeyEncryptionKey::generate(&SystemEntropy));
     let built = async {
         let stuck = |error: crate::db::Error| StartError::new(format!("no temporary database: {error}"));

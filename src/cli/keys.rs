@@ -1,4 +1,4 @@
-//! `keys`: the key-encryption key and the signing keys.
+//! `keys`: the key-encryption key, the keys that sign and the keys that clients encrypt to.
 
 use super::ConfigArgument;
 use super::output::{self, Failure};
@@ -7,7 +7,7 @@ use crate::base::{Clock, SystemClock, SystemEntropy, Timestamp};
 use crate::config::Config;
 use crate::crypto::{KeySchedule, RotationAction, Sealer};
 use crate::db::Db;
-use crate::flow::keys::{self, Making};
+use crate::flow::keys::{self, Algorithm, Making};
 use crate::store;
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -34,14 +34,15 @@ const HELP_LIST: &str = "Examples:
   dinhdanh keys list --json
 
 Times are UTC. 'signs from' lies a JWKS cache time after 'published', so that every portal knows a key before its first
-token. 'retires' is when its last token has ended.
+token. 'retires' is when its last token has ended. Keys that clients encrypt requests to open until nobody has them in a
+cache.
 
 Exit codes: 0 done, 1 refused or failed, 2 used wrongly.";
 
 const HELP_ROTATE: &str = "Examples:
   dinhdanh keys rotate
 
-Publishes a successor of every signing key now; it begins to sign when every portal can know it. Keys rotate by
+Makes a successor of every key now; it begins to sign when every portal can know it. Keys rotate by
 themselves every [keys] rotation_days: this command is for doing it sooner.
 
 Exit codes: 0 done, or a successor waits already, 1 refused or failed, 2 used wrongly.";
@@ -60,10 +61,10 @@ enum Action {
     /// Make the key-encryption key when there is none.
     #[command(after_help = HELP_INIT)]
     Init,
-    /// List the signing keys.
+    /// List the keys that sign and the keys that clients encrypt to.
     #[command(after_help = HELP_LIST)]
     List,
-    /// Publish a successor of every signing key.
+    /// Make a successor of every key.
     #[command(after_help = HELP_ROTATE)]
     Rotate,
 }
@@ -117,19 +118,31 @@ fn is_demo(config: &Config) -> bool {
 }
 
 /// Where a key stands in its life.
-pub fn state(key: &KeySchedule, now: Timestamp) -> (&'static str, String) {
+pub fn state(key: &KeySchedule<Algorithm>, now: Timestamp) -> (&'static str, String) {
+    let signs = matches!(key.algorithm, Algorithm::Signing(_));
     if key.retires_at.is_some_and(|retires| retires <= now) {
-        return ("retired", "retired: no longer published".to_owned());
+        return ("retired", if signs { "retired: no longer published" } else { "retired: opens no more" }.to_owned());
     }
     if key.signs_from > now {
-        return ("waiting", format!("published, signs from {}", moment(key.signs_from)));
+        let from = moment(key.signs_from);
+        return (
+            "waiting",
+            if signs { format!("published, signs from {from}") } else { format!("offered from {from}") },
+        );
     }
     match (key.signs_until, key.retires_at) {
         (Some(until), Some(retires)) if until <= now => {
-            ("verifying", format!("verifies only, retires {}", moment(retires)))
+            let retires = moment(retires);
+            if signs {
+                ("verifying", format!("verifies only, retires {retires}"))
+            } else {
+                ("opening", format!("opens only, retires {retires}"))
+            }
         }
-        (Some(until), _) => ("signing", format!("signs until {}", moment(until))),
-        (None, _) => ("signing", "signs".to_owned()),
+        (Some(until), _) if signs => ("signing", format!("signs until {}", moment(until))),
+        (Some(until), _) => ("offered", format!("offered until {}", moment(until))),
+        (None, _) if signs => ("signing", "signs".to_owned()),
+        (None, _) => ("offered", "offered".to_owned()),
     }
 }
 
@@ -140,21 +153,20 @@ fn moment(at: Timestamp) -> String {
 
 async fn list(db: &Db, json: bool) -> Result<(), Failure> {
     let now = SystemClock.now();
-    let rows = store::signing_key::list(db).await?;
-    let mut keys = rows.iter().map(keys::schedule).collect::<Result<Vec<_>, _>>()?;
-    keys.sort_by_key(|key| (key.algorithm.as_str(), key.signs_from));
+    let mut keys = keys::schedules(db).await?;
+    keys.sort_by_key(|key| (std::cmp::Reverse(key.algorithm.key_use()), key.algorithm.as_str(), key.signs_from));
     if json {
         let facts: Vec<Value> = keys.iter().map(|key| facts(key, now)).collect();
         output::json(&json!({ "keys": facts }));
         return Ok(());
     }
     if keys.is_empty() {
-        output::line("There are no signing keys yet. The first start of 'dinhdanh serve' makes them.");
+        output::line("There are no keys yet. The first start of 'dinhdanh serve' makes them.");
     }
     for key in &keys {
         let (_, words) = state(key, now);
         output::line(format!(
-            "{}  {:5}  published {}  {words}",
+            "{}  {:12}  published {}  {words}",
             key.kid,
             key.algorithm.as_str(),
             moment(key.published_at)
@@ -163,10 +175,10 @@ async fn list(db: &Db, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn facts(key: &KeySchedule, now: Timestamp) -> Value {
+fn facts(key: &KeySchedule<Algorithm>, now: Timestamp) -> Value {
     let (state, words) = state(key, now);
     json!({
-        "kid": key.kid, "algorithm": key.algorithm.as_str(), "published_at": key.published_at.to_string(),
+        "kid": key.kid, "use": key.algorithm.key_use(), "algorithm": key.algorithm.as_str(), "published_at": key.published_at.to_string(),
         "signs_from": key.signs_from.to_string(), "signs_until": key.signs_until.map(|at| at.to_string()),
         "retires_at": key.retires_at.map(|at| at.to_string()), "state": state, "state_in_words": words,
     })
@@ -177,7 +189,7 @@ async fn rotate(config: &Config, db: &Db, json: bool) -> Result<(), Failure> {
     let sealer = Sealer::new(&kek);
     // A new key sealed with another key-encryption key would stop every node: try the present ones first.
     keys::read(db, &sealer).await.map_err(|fault| {
-        Failure::new(format!("the signing keys cannot be opened: {fault}"))
+        Failure::new(format!("the keys cannot be opened: {fault}"))
             .help("Use the key-encryption key this database was made with: [keys] folder.")
     })?;
     let demo = kek.is_demo() || is_demo(config);
@@ -197,20 +209,20 @@ async fn rotate(config: &Config, db: &Db, json: bool) -> Result<(), Failure> {
     }
     for key in &made {
         let of = |name: &str| key.get(name).and_then(Value::as_str).unwrap_or_default();
-        output::line(format!("Published a new {} key. It signs from {}.", of("algorithm"), of("signs_from")));
+        let (verb, does) = if of("use") == "sig" { ("Published", "signs") } else { ("Made", "is offered") };
+        output::line(format!("{verb} a new {} key. It {does} from {}.", of("algorithm"), of("signs_from")));
     }
     if made.is_empty() {
-        output::line(
-            "Every signing key has a successor waiting already. 'dinhdanh keys list' shows when it takes over.",
-        );
+        output::line("Every key has a successor waiting already. 'dinhdanh keys list' shows when it takes over.");
     }
     Ok(())
 }
 
-fn generated(action: &RotationAction) -> Option<Value> {
+fn generated(action: &RotationAction<Algorithm>) -> Option<Value> {
     match action {
         RotationAction::Generate { algorithm, signs_from, .. } => {
-            Some(json!({ "algorithm": algorithm.as_str(), "signs_from": moment(*signs_from) }))
+            let (key_use, signs_from) = (algorithm.key_use(), moment(*signs_from));
+            Some(json!({ "use": key_use, "algorithm": algorithm.as_str(), "signs_from": signs_from }))
         }
         _ => None,
     }
@@ -220,13 +232,14 @@ fn generated(action: &RotationAction) -> Option<Value> {
 mod tests {
     use super::*;
     use crate::crypto::SigningAlgorithm;
+    use crate::protocol::encryption::KeyManagement;
 
     #[test]
     fn i10_a_key_waits_signs_verifies_and_retires() {
         let at = Timestamp::from_seconds;
         let key = KeySchedule {
             kid: "k".to_owned(),
-            algorithm: SigningAlgorithm::Es256,
+            algorithm: Algorithm::Signing(SigningAlgorithm::Es256),
             published_at: at(100),
             signs_from: at(200),
             signs_until: Some(at(300)),
@@ -244,7 +257,12 @@ mod tests {
             assert_eq!(state(&key, now).0, expected, "{now}");
         }
         assert_eq!(state(&key, at(150)).1, "published, signs from 1970-01-01T00:03:20Z");
-        let newest = KeySchedule { signs_until: None, retires_at: None, ..key };
+        let newest = KeySchedule { signs_until: None, retires_at: None, ..key.clone() };
         assert_eq!(state(&newest, at(9_999)), ("signing", "signs".to_owned()));
+        let opens = KeySchedule { algorithm: Algorithm::Encryption(KeyManagement::EcdhEs), ..key };
+        for (now, expected) in [(at(199), "waiting"), (at(200), "offered"), (at(300), "opening"), (at(400), "retired")]
+        {
+            assert_eq!(state(&opens, now).0, expected, "{now}");
+        }
     }
 }

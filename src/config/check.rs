@@ -97,6 +97,9 @@ fn times(config: &Config, found: &mut Found) {
     );
     let distinct: HashSet<&str> = keys.algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
     found.unless(distinct.len() == keys.algorithms.len(), "keys.algorithms", "an algorithm is named twice");
+    let distinct: HashSet<&str> = keys.encryption_algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
+    let once = distinct.len() == keys.encryption_algorithms.len();
+    found.unless(once, "keys.encryption_algorithms", "an algorithm is named twice");
 }
 
 fn senders(config: &Config, found: &mut Found) {

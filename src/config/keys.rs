@@ -33,6 +33,27 @@ impl SigningAlgorithm {
     }
 }
 
+/// A JWE algorithm that clients can encrypt requests with (RFC 7518 4.3, 4.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum EncryptionAlgorithm {
+    /// Agreement on P-256.
+    #[serde(rename = "ECDH-ES")]
+    EcdhEs,
+    /// RSA with OAEP and SHA-256.
+    #[serde(rename = "RSA-OAEP-256")]
+    RsaOaep256,
+}
+
+impl EncryptionAlgorithm {
+    /// The registered name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EcdhEs => "ECDH-ES",
+            Self::RsaOaep256 => "RSA-OAEP-256",
+        }
+    }
+}
+
 /// See `config/default.toml` for every key.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,4 +66,6 @@ pub struct Keys {
     pub rotation_days: Days,
     /// Algorithms a key is kept for.
     pub algorithms: Vec<SigningAlgorithm>,
+    /// Algorithms a key is kept for that clients encrypt requests to.
+    pub encryption_algorithms: Vec<EncryptionAlgorithm>,
 }

@@ -29,7 +29,8 @@ pub use compact::{JWS_MAX_BYTES, VerifyError};
 pub use dpop::{DpopNonces, verify_proof};
 pub use half_hash::half_hash;
 pub use jwe::{
-    EncryptionKeyRing, EncryptionKeyRow, JWE_MAX_BYTES, JweError, Recipient, encrypt, generate_encryption_key, is_jwe,
+    EncryptionKeyRing, EncryptionKeyRow, JWE_MAX_BYTES, JweError, Recipient, encrypt, encryption_of,
+    generate_encryption_key, is_jwe,
 };
 pub use jws_verify::{verify_with_jwks, verify_with_own_key};
 pub use key_encryption_key::{KeyEncryptionKey, KeyFileError};

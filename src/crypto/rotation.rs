@@ -83,6 +83,21 @@ pub enum RotationAction<A = SigningAlgorithm> {
     },
 }
 
+impl<A> RotationAction<A> {
+    /// The same step with another name for the algorithm.
+    pub fn map<B>(self, name: impl FnOnce(A) -> B) -> RotationAction<B> {
+        match self {
+            Self::Generate { algorithm, published_at, signs_from } => {
+                RotationAction::Generate { algorithm: name(algorithm), published_at, signs_from }
+            }
+            Self::Supersede { kid, signs_until, retires_at } => {
+                RotationAction::Supersede { kid, signs_until, retires_at }
+            }
+            Self::Erase { kid } => RotationAction::Erase { kid },
+        }
+    }
+}
+
 /// What must be done now so that keys rotate by `policy`.
 pub fn rotation<A: Copy + PartialEq>(
     rows: &[KeySchedule<A>],

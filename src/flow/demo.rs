@@ -368,5 +368,6 @@ pub async fn clear_inbox(services: &Services) -> Outcome<()> {
 pub async fn is_present(db: &crate::db::Db) -> Outcome<bool> {
     Ok(store::person::any_demo(db).await?
         || store::client::any_demo(db).await?
-        || store::signing_key::any_demo(db).await?)
+        || store::signing_key::any_demo(db).await?
+        || store::encryption_key::any_demo(db).await?)
 }

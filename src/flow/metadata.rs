@@ -51,7 +51,7 @@ impl<Body: From<String>> PublicDocuments<Body> {
         }
         let made = Arc::new(Documents {
             discovery: document(&discovery(services)),
-            jwks: document(&ring.keys.jwks(now)),
+            jwks: document(&ring.jwks(now)),
             ring,
             at: now,
         });
@@ -89,6 +89,7 @@ pub fn capabilities(services: &Services) -> Capabilities {
             .iter()
             .filter_map(|algorithm| SigningAlgorithm::parse(algorithm.as_str()))
             .collect(),
+        request_encryption: ring.encryption.algorithms(now),
         ui_locales: vec!["vi".to_owned(), "en".to_owned()],
         representation: services.organizations.is_connected(),
         registration: services.config.registration.mode != RegistrationMode::Off,

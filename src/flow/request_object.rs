@@ -2,10 +2,11 @@
 
 use super::clients::KnownClient;
 use super::{Outcome, Services, client_keys};
-use crate::crypto::SigningAlgorithm;
+use crate::crypto::{self, SigningAlgorithm};
 use crate::protocol::client::Profile;
-use crate::protocol::request_object::{Expected, RequestObject, Rules, refused};
+use crate::protocol::request_object::{CLOCK_LEEWAY, Expected, RequestObject, Rules, refused};
 use crate::protocol::{Error, Parameters};
+use zeroize::Zeroizing;
 
 /// The parameters of a request, out of its request object where it has one, and whether they were signed.
 pub async fn unfold(
@@ -40,6 +41,18 @@ pub async fn read(
         rules,
         now: services.clock.now(),
     };
+    let opened;
+    let sent = if crypto::is_jwe(sent) {
+        match open(services, known, sent) {
+            Ok(inside) => {
+                opened = inside;
+                opened.as_str()
+            }
+            Err(error) => return Ok(Err(error)),
+        }
+    } else {
+        sent
+    };
     let accepted = match RequestObject::read(sent).and_then(|object| object.check(&expected)) {
         Ok(accepted) => accepted,
         Err(error) => return Ok(Err(error)),
@@ -49,4 +62,30 @@ pub async fn read(
         return Ok(Err(refused("request_object_signature")));
     }
     Ok(Ok(accepted.parameters))
+}
+
+/// Decrypts a request object (RFC 9101 6.1). Whatever is wrong is told in the same words: a stranger who tries what opens
+/// learns nothing. What comes out must be signed; that it was encrypted proves nothing about who did it.
+fn open(services: &Services, known: &KnownClient, jwe: &str) -> Result<Zeroizing<String>, Error> {
+    let refuse = |reason: &dyn std::fmt::Display| {
+        tracing::info!(%reason, client_id = %known.client.client_id, "a request object was not opened");
+        refused("request_object_encryption")
+    };
+    let metadata = &known.client.metadata;
+    if metadata.jwks.is_none() && metadata.jwks_uri.is_none() {
+        return Err(refuse(&"the client has no keys to have signed it with"));
+    }
+    let used = crypto::encryption_of(jwe).map_err(|error| refuse(&error))?;
+    if metadata.doors.request_object_encryption().is_some_and(|registered| registered != used) {
+        return Err(refuse(&"not encrypted as registered"));
+    }
+    let ring = services.keys.current();
+    let plain = ring.encryption.decrypt(jwe, services.clock.now(), CLOCK_LEEWAY).map_err(|error| refuse(&error))?;
+    let inside = std::str::from_utf8(&plain).map_err(|error| refuse(&error))?;
+    // RFC 9101 6.1, RFC 7519 5.2: signed, then encrypted; neither bare claims, nor unsigned ones, nor a second envelope.
+    let mut parts = inside.split('.');
+    if parts.clone().count() != 3 || parts.any(str::is_empty) {
+        return Err(refuse(&"not signed inside"));
+    }
+    Ok(Zeroizing::new(inside.to_owned()))
 }

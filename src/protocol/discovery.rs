@@ -76,6 +76,8 @@ pub struct Capabilities {
     pub acr_aliases: Vec<String>,
     /// Algorithms there are keys for.
     pub signing_algorithms: Vec<SigningAlgorithm>,
+    /// Algorithms there are keys for that requests can be encrypted to.
+    pub request_encryption: Vec<KeyManagement>,
     /// Languages there are pages in, as primary subtags: `vi`, `en`.
     pub ui_locales: Vec<String>,
     /// A register of organizations is connected, so that people can act for them.
@@ -180,7 +182,7 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
     });
     let Some(members) = document.as_object_mut() else { return document };
     members.extend(other_devices(endpoints, &signatures));
-    members.extend(encrypted_answers());
+    members.extend(encrypted(&capabilities.request_encryption));
     members.extend(signing_out(endpoints));
     members.extend(identity_assurance());
     // OpenID Connect Discovery 3: nothing is fetched from an address that is not registered.
@@ -231,12 +233,16 @@ pub fn is_aliased(path: &str) -> bool {
     ALIASED.iter().any(|(_, of)| below(of))
 }
 
-/// What is encrypted to keys of clients (OpenID Connect Discovery 3, JARM 4, RFC 9701 7).
-fn encrypted_answers() -> impl Iterator<Item = (String, Value)> {
-    ["id_token", "userinfo", "authorization", "introspection"].into_iter().flat_map(|answer| {
+/// What is encrypted: answers to keys of clients, and requests to keys of ours where there are some (OpenID Connect
+/// Discovery 3, JARM 4, RFC 9101 10.5, RFC 9701 7).
+fn encrypted(requests: &[KeyManagement]) -> impl Iterator<Item = (String, Value)> {
+    let answers =
+        ["id_token", "userinfo", "authorization", "introspection"].map(|answer| (answer, &KeyManagement::ALL[..]));
+    let named = answers.into_iter().chain((!requests.is_empty()).then_some(("request_object", requests)));
+    named.flat_map(|(name, algorithms)| {
         [
-            (format!("{answer}_encryption_alg_values_supported"), json!(KeyManagement::ALL)),
-            (format!("{answer}_encryption_enc_values_supported"), json!(ContentEncryption::ALL)),
+            (format!("{name}_encryption_alg_values_supported"), json!(algorithms)),
+            (format!("{name}_encryption_enc_values_supported"), json!(ContentEncryption::ALL)),
         ]
     })
 }
@@ -292,6 +298,7 @@ pub(crate) mod tests {
             unreachable_acr_values: Vec::new(),
             acr_aliases: vec!["LoA1".into(), "LoA2".into()],
             signing_algorithms: SigningAlgorithm::ALL.to_vec(),
+            request_encryption: vec![KeyManagement::EcdhEs],
             ui_locales: vec!["vi".into(), "en".into()],
             representation: true,
             registration: false,
@@ -364,6 +371,10 @@ pub(crate) mod tests {
         let few = Capabilities { signing_algorithms: vec![SigningAlgorithm::ES256], ..capabilities() };
         let document = super::document(&Endpoints::new("https://id.example"), &few);
         assert_eq!(document["id_token_signing_alg_values_supported"], json!(["ES256"]));
+        let name = "request_object_encryption_alg_values_supported";
+        assert_eq!(document[name], json!(["ECDH-ES"]));
+        let none = Capabilities { request_encryption: Vec::new(), ..capabilities() };
+        assert!(super::document(&Endpoints::new("https://id.example"), &none).get(name).is_none());
     }
 
     #[test]

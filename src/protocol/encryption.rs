@@ -22,6 +22,9 @@ impl KeyManagement {
     /// Every algorithm, the preferred one first.
     pub const ALL: [Self; 3] = [Self::EcdhEsA256kw, Self::EcdhEs, Self::RsaOaep256];
 
+    /// What there can be keys of ours for, for clients to encrypt to.
+    pub const OURS: [Self; 2] = [Self::EcdhEs, Self::RsaOaep256];
+
     /// The JWA name.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -17,6 +17,7 @@ pub mod contact;
 pub mod decoupled;
 pub mod delivery;
 pub mod disclosure;
+pub mod encryption_key;
 pub mod grant;
 pub mod incident_report;
 pub mod initial_access_token;

@@ -15,6 +15,8 @@ mod party;
 mod people;
 mod postgres;
 mod proxy;
+#[path = "../../lib/reader.rs"]
+mod reader;
 mod site;
 
 pub use authenticator::{Authenticator, bytes};
@@ -26,6 +28,7 @@ pub use history::{History, Outcome};
 pub use party::{Answer, Ask, Landing, Party, Shape, assertion_fields, bearer, form, landing, submitted_form};
 pub use people::{Person, adults, totp_code};
 pub use postgres::OwnPostgres;
+pub use reader::Reader;
 pub use site::{Options, Register, Site, Store, Through, ended, free_ports, program};
 
 use std::future::Future;

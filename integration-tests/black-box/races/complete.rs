@@ -32,6 +32,7 @@ const STATEMENTS: &[(&str, Why)] = &[
     ("client::clear_secret", Idempotent),
     ("client_logo::replace", LastWins),
     ("client_logo::remove", Idempotent),
+    ("encryption_key::supersede", Idempotent),
     ("initial_access_token::consume", RacedBeside("i1_r3_registration_on_processes_that_share_a_store")),
     ("initial_access_token::revoke", Idempotent),
     ("consent::end", Idempotent),

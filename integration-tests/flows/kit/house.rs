@@ -143,6 +143,7 @@ fn config(more: &[(&'static str, &str)]) -> Config {
     let mut over = vec![
         ("provider.issuer", ORIGIN.to_owned()),
         ("keys.algorithms", "[\"ES256\", \"RS256\"]".to_owned()),
+        ("keys.encryption_algorithms", "[\"ECDH-ES\"]".to_owned()),
         ("backchannel.allow_loopback", "true".to_owned()),
         ("password.wait_ms", "30000".to_owned()),
     ];

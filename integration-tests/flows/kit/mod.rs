@@ -13,8 +13,8 @@ pub mod site;
 pub use browser::{Browser, Page};
 pub use house::{Citizen, HOA, House, MINH};
 pub use key::Key;
-pub use portal::{Portal, claims_of};
-pub use reader::{Reader, part_of};
+pub use portal::{Portal, claims_of, part_of};
+pub use reader::Reader;
 pub use site::WebSite;
 
 use std::time::Duration;

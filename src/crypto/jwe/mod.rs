@@ -11,7 +11,7 @@ mod ring;
 pub use key::{Recipient, generate_encryption_key};
 pub use ring::{EncryptionKeyRing, EncryptionKeyRow};
 
-use crate::protocol::encryption::ContentEncryption;
+use crate::protocol::encryption::{ContentEncryption, Encryption};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use header::Header;
@@ -102,6 +102,15 @@ impl<'a> Compact<'a> {
     fn open(&self, content_key: &[u8]) -> Result<Zeroizing<Vec<u8>>, JweError> {
         content::open(self.header.encryption, content_key, self.protected.as_bytes(), &self.content)
     }
+}
+
+/// How a JWE says that it is encrypted. Nothing is decrypted for that.
+///
+/// # Errors
+/// As [`EncryptionKeyRing::decrypt`], for what stands in the clear.
+pub fn encryption_of(jwe: &str) -> Result<Encryption, JweError> {
+    let Header { algorithm, encryption, .. } = Compact::parse(jwe)?.header;
+    Ok(Encryption { algorithm, content: encryption })
 }
 
 /// Whether a text has the form of a compact JWE: five parts. A signed JWT has three.

@@ -12,7 +12,8 @@ use zeroize::Zeroizing;
 
 /// A stored encryption key, opened.
 pub struct EncryptionKeyRow {
-    /// Id, algorithm and times. Others encrypt to it from `published_at` to `signs_until`; it opens until `retires_at`.
+    /// Id, algorithm and times. It opens from `published_at` to `retires_at`; others are told of it from `signs_from`,
+    /// when every node has it, to `signs_until`.
     pub schedule: KeySchedule<KeyManagement>,
     /// PKCS#8 v1 DER.
     pub pkcs8: Zeroizing<Vec<u8>>,
@@ -60,12 +61,16 @@ impl EncryptionKeyRing {
         Ok(Self { entries: rows.into_iter().map(entry).collect::<Result<_, _>>()? })
     }
 
-    /// The keys to publish in our JWK Set: not those that have a successor which took over, though they still open.
+    /// The keys to publish in our JWK Set: none that a node may not have read yet, and none that has a successor which
+    /// took over, though both open.
     pub fn public_jwks(&self, now: Timestamp) -> Vec<Value> {
-        let offered = |entry: &&Entry| {
-            entry.schedule.published_at(now) && entry.schedule.signs_until.is_none_or(|until| now < until)
-        };
+        let offered = |entry: &&Entry| entry.schedule.signs_at(now);
         self.entries.iter().filter(offered).map(|entry| entry.jwk.clone()).collect()
+    }
+
+    /// Whether there is none, as before the first start.
+    pub const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     /// The algorithms others can encrypt with now: what discovery may announce.

@@ -111,6 +111,11 @@ impl Doors {
         Encryption::registered(self.authorization_encrypted_response_alg, self.authorization_encrypted_response_enc)
     }
 
+    /// How its request objects are encrypted, where it said so and encrypts them.
+    pub fn request_object_encryption(&self) -> Option<Encryption> {
+        Encryption::registered(self.request_object_encryption_alg, self.request_object_encryption_enc)
+    }
+
     /// RFC 8705 2.1.2: the names of certificates that are registered; a client of `tls_client_auth` has exactly one.
     pub fn certificate_names(&self) -> Vec<RegisteredName> {
         [

@@ -66,7 +66,7 @@ pub(super) const MEMBERS: &[(&str, &str)] = &[
     ("require_pushed_authorization_requests", "true or false"),
     ("require_signed_request_object", "true or false"),
     ("request_object_signing_alg", "ES256, RS256, PS256 or EdDSA"),
-    ("request_object_encryption_alg", "RSA-OAEP-256, ECDH-ES or ECDH-ES+A256KW"),
+    ("request_object_encryption_alg", "RSA-OAEP-256 or ECDH-ES"),
     ("request_object_encryption_enc", "A128GCM, A256GCM or A128CBC-HS256"),
     ("request_uris", "a list of https addresses"),
     ("authorization_signed_response_alg", "ES256, RS256, PS256 or EdDSA"),
@@ -222,12 +222,7 @@ fn content_encryption(doors: &mut Doors) {
 }
 
 /// Members of doors that this version does not serve.
-const UNSERVED: &[&str] = &[
-    "request_object_encryption_alg",
-    "request_object_encryption_enc",
-    "access_token_format",
-    "authorization_details_types",
-];
+const UNSERVED: &[&str] = &["access_token_format", "authorization_details_types"];
 
 /// What this version does not serve is refused, never kept and left out.
 fn served(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
@@ -526,6 +521,10 @@ fn encryption(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Er
     let requests = (doors.request_object_encryption_alg, doors.request_object_encryption_enc);
     if answers.iter().chain([&requests]).any(|(algorithm, content)| algorithm.is_none() && content.is_some()) {
         return Err(invalid("enc_without_alg", "A member that ends in _enc needs the one of the same name in _alg."));
+    }
+    if requests.0.is_some_and(|algorithm| !KeyManagement::OURS.contains(&algorithm)) {
+        let text = "request_object_encryption_alg takes RSA-OAEP-256 or ECDH-ES.";
+        return Err(invalid("request_encryption_unsupported", text));
     }
     let algorithms = || answers.iter().filter_map(|(algorithm, _)| *algorithm);
     if metadata.jwks.is_none() && metadata.jwks_uri.is_none() && algorithms().next().is_some() {

@@ -3,6 +3,7 @@ use crate::db::Error;
 use crate::store::agreement::{self, BasisKind};
 use crate::store::client::{self, ClientStatus};
 use crate::store::consent::{self, Consent};
+use crate::store::encryption_key;
 use crate::store::signing_key::{self, StoredKey};
 use crate::store::testing::{
     agreement as make_agreement, at, client as make, commit, given_client, given_person, on_both,
@@ -168,6 +169,25 @@ async fn i10_the_end_of_a_key_is_set_once_and_it_is_erased_only_after_it() {
         assert!(!commit!(db, |tx| signing_key::revoke(tx, "nobody", at(300))));
         let left = signing_key::list(&db).await.unwrap();
         assert_eq!((left.len(), left[0].signs_until, left[0].retires_at), (1, Some(at(300)), Some(at(300))));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn i10_the_same_holds_for_keys_that_clients_encrypt_to() {
+    on_both(|db| async move {
+        let (one, demo) = (key("one"), StoredKey { is_demo: true, created_at: at(1), ..key("two") });
+        commit!(db, |tx| encryption_key::insert(tx, &one));
+        assert!(!encryption_key::any_demo(&db).await.unwrap());
+        commit!(db, |tx| encryption_key::insert(tx, &demo));
+        assert!(encryption_key::any_demo(&db).await.unwrap() && !signing_key::any_demo(&db).await.unwrap());
+        assert!(encryption_key::list(&db).await.unwrap() == [one, demo]);
+        assert!(!commit!(db, |tx| encryption_key::erase(tx, "one", at(9_999))));
+        assert!(commit!(db, |tx| encryption_key::supersede(tx, "one", at(100), at(200))));
+        assert!(!commit!(db, |tx| encryption_key::supersede(tx, "one", at(50), at(60))));
+        assert!(!commit!(db, |tx| encryption_key::erase(tx, "one", at(199))));
+        assert!(commit!(db, |tx| encryption_key::erase(tx, "one", at(200))));
+        assert_eq!(encryption_key::list(&db).await.unwrap().len(), 1);
     })
     .await;
 }
