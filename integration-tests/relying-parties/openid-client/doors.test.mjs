@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { decodeJwt, decodeProtectedHeader, generateKeyPair } from 'jose';
 import * as oidc from 'openid-client';
 import { Example } from '../example.mjs';
 import * as ciba from './doors/ciba.mjs';
 import * as device from './doors/device.mjs';
+import * as encrypted from './doors/encrypted.mjs';
 import * as mutualTls from './doors/mutual-tls.mjs';
 import * as pushed from './doors/pushed-and-bound.mjs';
 import * as signed from './doors/signed.mjs';
@@ -140,6 +141,50 @@ describe('signed requests and answers (RFC 9101, JARM)', () => {
     const stranger = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
     const forged = await oidc.buildAuthorizationUrlWithJAR(config, parameters, { key: stranger.privateKey, kid: portal.key.kid });
     assert.equal(await errorAt(forged), 'invalid_request_object');
+  });
+});
+
+describe('encrypted answers (JWE)', () => {
+  let config;
+  let tokens;
+  const seen = [];
+  before(async () => {
+    config = await encrypted.register(doors.issuer, callback);
+    config[oidc.customFetch] = async (url, options) => {
+      const answer = await fetch(url, options);
+      seen.push([new URL(url).pathname, await answer.clone().text()]);
+      return answer;
+    };
+  });
+  /** What went over the wire last, at this address. */
+  const wire = (path) => seen.findLast(([where]) => where === path)[1];
+  const header = (jwt) => {
+    const { alg, enc, cty } = decodeProtectedHeader(jwt);
+    return { parts: jwt.split('.').length, alg, enc, cty };
+  };
+  const sealed = { parts: 5, alg: 'ECDH-ES+A256KW', enc: 'A256GCM', cty: 'JWT' };
+
+  it('reads an ID token that nobody else can', async () => {
+    const { url, visit } = await encrypted.begin(config, callback);
+    tokens = await encrypted.finish(config, await walk(url), visit);
+    assert.equal(tokens.claims().nonce, visit.nonce);
+    assert.deepEqual(header(JSON.parse(wire('/token')).id_token), sealed);
+  });
+
+  it('reads userinfo and introspection answers too', async () => {
+    const person = await oidc.fetchUserInfo(config, tokens.access_token, tokens.claims().sub);
+    assert.equal(person.name, hoa.person.name);
+    assert.deepEqual(header(wire('/userinfo')), sealed);
+    assert.equal((await oidc.tokenIntrospection(config, tokens.access_token)).active, true);
+    assert.deepEqual(header(wire('/introspect')), sealed);
+  });
+
+  it('does not read what is for another key', async () => {
+    const client = config.clientMetadata();
+    const stranger = new oidc.Configuration(config.serverMetadata(), client.client_id, client, oidc.ClientSecretBasic(client.client_secret));
+    const { privateKey } = await generateKeyPair('ECDH-ES+A256KW', { crv: 'P-256' });
+    oidc.enableDecryptingResponses(stranger, ['A256GCM'], { key: privateKey });
+    await assert.rejects(oidc.fetchUserInfo(stranger, tokens.access_token, tokens.claims().sub), { code: 'OAUTH_DECRYPTION_FAILED' });
   });
 });
 
