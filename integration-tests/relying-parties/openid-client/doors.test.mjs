@@ -1,6 +1,9 @@
 // Every door of the provider through openid-client.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { decodeJwt, decodeProtectedHeader, generateKeyPair } from 'jose';
@@ -225,6 +228,27 @@ describe('asking by phone (CIBA)', { concurrency: true }, () => {
     const asked = await ciba.begin(config, hoa.person.number, 'GD-4712');
     await doors.answerCiba(asked.auth_req_id, 'deny');
     await assert.rejects(ciba.finish(config, asked), refusal('access_denied'));
+  });
+
+  it('is told by a ping, and asks once', async () => {
+    const [cert, key] = ['pem', 'key'].map((end) => readFileSync(join(process.env.CERTIFICATES, `server.${end}`)));
+    const counter = createServer({ cert, key });
+    counter.listen(0, 'localhost');
+    await once(counter, 'listening');
+    try {
+      const config = await ciba.register(doors.issuer, `https://localhost:${counter.address().port}/told`);
+      const secret = ciba.secret();
+      const asked = await ciba.begin(config, hoa.person.number, 'GD-4714', secret);
+      const pinged = once(counter, 'request');
+      await doors.answerCiba(asked.auth_req_id, 'allow');
+      const [request, response] = await pinged;
+      const body = (await request.toArray()).join('');
+      response.writeHead(204).end();
+      assert.ok(ciba.isPing(asked, secret, request.headers, body), JSON.stringify([request.headers, body]));
+      assert.ok((await ciba.fetchTokens(config, asked)).claims().sub);
+    } finally {
+      counter.close();
+    }
   });
 
   it('may not write an address into the message', async () => {
