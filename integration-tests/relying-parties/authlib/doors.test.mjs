@@ -117,7 +117,7 @@ describe('mutual TLS and token exchange (RFC 8705, RFC 8693)', () => {
     await assert.rejects(service('records', 'portal', called, 'https://elsewhere.example'), { message: 'invalid_target' });
   });
 
-  it('f6_another_certificate_is_another_client', async () => {
+  it('another certificate is another client', async () => {
     await assert.rejects(service('records', 'stranger'), { message: 'invalid_client' });
   });
 });

@@ -130,7 +130,7 @@ describe('FAPI 2.0 Message Signing: JAR, PAR, JARM, DPoP, private_key_jwt', () =
       assert.deepEqual(await answer.json(), { for: oauth.getValidatedIdTokenClaims(tokens).sub, by: 'fapi-portal' });
     });
 
-    it('g4_refuses_the_token_without_its_proof_and_with_another_key', async () => {
+    it('refuses the token without its proof and with another key', async () => {
       const plain = new Request(RECORDS, { headers: { authorization: `Bearer ${tokens.access_token}` } });
       assert.equal((await records(plain)).status, 401);
       const thief = { DPoP: oauth.DPoP(portal.client, await oauth.generateKeyPair('ES256')) };
@@ -269,7 +269,7 @@ describe('mutual TLS with a certificate of its own (RFC 8705 2.2)', () => {
     assert.equal(told.cnf['x5t#S256'], decodeJwt(access_token).cnf['x5t#S256']);
   });
 
-  it('f6_another_certificate_is_another_client', async () => {
+  it('another certificate is another client', async () => {
     const stranger = mutualTls.fetchWith(...certificate('stranger'));
     await assert.rejects(mutualTls.token(provider, client, stranger), refusal('invalid_client'));
   });

@@ -86,7 +86,7 @@ describe('pushed requests and bound tokens (RFC 9126, RFC 9449)', () => {
     tokens = newer;
   });
 
-  it('g4_the_token_serves_nobody_without_the_key', async () => {
+  it('the token serves nobody without the key', async () => {
     for (const scheme of ['Bearer', 'DPoP']) assert.equal((await userinfo(tokens, scheme)).status, 401);
     const thief = { DPoP: oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair('ES256')) };
     await assert.rejects(pushed.person(config, tokens, thief), (error) => error.cause?.[0]?.parameters.error === 'invalid_token');
@@ -99,7 +99,7 @@ describe('pushed requests and bound tokens (RFC 9126, RFC 9449)', () => {
     assert.equal((await pushed.person(config, newer, other, tokens.claims())).name, hoa.person.name);
   });
 
-  it('a code that was stolen on its way serves no other key', async () => {
+  it('b1_a_code_serves_no_other_key', async () => {
     const begun = await pushed.begin(config, callback);
     const thief = { ...begun.visit, DPoP: oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair('ES256')) };
     await assert.rejects(pushed.finish(config, await walk(begun.url), thief), refusal('invalid_grant'));
@@ -134,7 +134,7 @@ describe('signed requests and answers (RFC 9101, JARM)', () => {
     await assert.rejects(signed.finish(portal, back, visit), { code: 'OAUTH_INVALID_RESPONSE' });
   });
 
-  it('f13_may_not_ask_unsigned_nor_with_another_key', async () => {
+  it('f5_may_not_ask_unsigned_nor_with_another_key', async () => {
     const { config } = portal;
     const parameters = { redirect_uri: callback, scope: 'openid', code_challenge: 'x'.repeat(43), code_challenge_method: 'S256' };
     const plain = oidc.buildAuthorizationUrl(config, parameters);
@@ -293,7 +293,7 @@ describe('token exchange (RFC 8693)', () => {
     assert.ok(claims.exp <= decodeJwt(tokens.access_token).exp);
   });
 
-  it('never more than the person gave, nor where nothing was agreed on', async () => {
+  it('h1_never_more_than_the_person_gave_nor_where_nothing_was_agreed_on', async () => {
     const tokens = await portalToken();
     await assert.rejects(exchange(records.config, tokens.access_token, archive, 'read write'), refusal('invalid_scope'));
     await assert.rejects(exchange(records.config, tokens.access_token, 'https://elsewhere.example', 'read'), refusal('invalid_target'));
@@ -319,7 +319,7 @@ describe('mutual TLS (RFC 8705)', () => {
     assert.equal((await mutualTls.person(config, tokens)).sub, tokens.claims().sub);
   });
 
-  it('g4_the_token_serves_nobody_without_the_certificate', async () => {
+  it('the token serves nobody without the certificate', async () => {
     assert.equal((await userinfo(tokens)).status, 401);
     const other = mutualTls.fetchWith(...certificate('stranger'));
     const there = config.serverMetadata().mtls_endpoint_aliases.userinfo_endpoint;
@@ -327,7 +327,7 @@ describe('mutual TLS (RFC 8705)', () => {
     assert.equal((await other(there, { headers })).status, 401);
   });
 
-  it('f6_another_certificate_is_another_client', async () => {
+  it('another certificate is another client', async () => {
     config[oidc.customFetch] = mutualTls.fetchWith(...certificate('stranger'));
     await assert.rejects(oidc.refreshTokenGrant(config, tokens.refresh_token), refusal('invalid_client'));
     config[oidc.customFetch] = mutualTls.fetchWith(...certificate('portal'));

@@ -130,7 +130,7 @@ describe('Spring Security: private_key_jwt, DPoP, mutual TLS, token exchange', (
     });
 
     it('come in with their proof', async () => assert.equal(await call(token, own), 200, doors.log));
-    it('g4_stay_out_with_another_key', async () => assert.equal(await call(token, await DPoP()), 401));
-    it('g4_stay_out_as_bearer_tokens', async () => assert.equal((await bearer(token)).status, 401));
+    it('stay out with another key', async () => assert.equal(await call(token, await DPoP()), 401));
+    it('stay out as bearer tokens', async () => assert.equal((await bearer(token)).status, 401));
   });
 });
