@@ -105,6 +105,24 @@ describe('pushed requests and bound tokens (RFC 9126, RFC 9449)', () => {
     await assert.rejects(pushed.finish(config, await walk(begun.url), thief), refusal('invalid_grant'));
   });
 
+  it('an app without a secret gets a refresh token that is bound as well', async () => {
+    const metadata = {
+      client_name: 'App',
+      redirect_uris: [callback],
+      grant_types: ['authorization_code', 'refresh_token'],
+      token_endpoint_auth_method: 'none',
+      dpop_bound_access_tokens: true,
+      id_token_signed_response_alg: 'ES256',
+      scope: 'openid profile offline_access',
+    };
+    const app = await oidc.dynamicClientRegistration(new URL(doors.issuer), metadata, oidc.None());
+    const begun = await pushed.begin(app, callback);
+    const own = await pushed.finish(app, await walk(begun.url), begun.visit);
+    const thief = { DPoP: oidc.getDPoPHandle(app, await oidc.randomDPoPKeyPair('ES256')) };
+    await assert.rejects(pushed.refresh(app, own, thief), refusal('invalid_grant'));
+    assert.equal((await pushed.refresh(app, own, begun.visit)).token_type, 'dpop');
+  });
+
   it('may not ask in the address', async () => {
     const parameters = { redirect_uri: callback, scope: 'openid', state: 'plain', code_challenge: 'x'.repeat(43), code_challenge_method: 'S256' };
     assert.equal(await errorAt(oidc.buildAuthorizationUrl(config, parameters)), 'invalid_request');
