@@ -80,7 +80,7 @@ describe('mod_auth_openidc: signed requests and mutual TLS', () => {
     assert.equal(back.url?.searchParams.get('error'), 'invalid_request_object', JSON.stringify(back));
   });
 
-  it('f6_is_nobody_with_a_certificate_of_another_name', async () => {
+  it('is nobody with a certificate of another name', async () => {
     const headers = { authorization: `Bearer ${client.registration_access_token}` };
     await send('PUT', client.registration_client_uri, { ...metadata('stranger.example'), client_id: client.client_id }, headers);
     hoa.cookies.get('localhost').delete('mod_auth_openidc_session');

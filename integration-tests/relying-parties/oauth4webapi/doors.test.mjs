@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { decodeJwt } from 'jose';
+import { decodeJwt, generateKeyPair } from 'jose';
 import * as oauth from 'oauth4webapi';
 import { Example } from '../example.mjs';
 import * as ciba from './doors/ciba.mjs';
 import { discover, newKey } from './doors/common.mjs';
 import * as device from './doors/device.mjs';
+import * as encrypted from './doors/encrypted.mjs';
 import * as fapi from './doors/fapi.mjs';
 import * as mutualTls from './doors/mutual-tls.mjs';
 import { service } from './doors/service.mjs';
@@ -129,7 +130,7 @@ describe('FAPI 2.0 Message Signing: JAR, PAR, JARM, DPoP, private_key_jwt', () =
       assert.deepEqual(await answer.json(), { for: oauth.getValidatedIdTokenClaims(tokens).sub, by: 'fapi-portal' });
     });
 
-    it('g4_refuses_the_token_without_its_proof_and_with_another_key', async () => {
+    it('refuses the token without its proof and with another key', async () => {
       const plain = new Request(RECORDS, { headers: { authorization: `Bearer ${tokens.access_token}` } });
       assert.equal((await records(plain)).status, 401);
       const thief = { DPoP: oauth.DPoP(portal.client, await oauth.generateKeyPair('ES256')) };
@@ -178,6 +179,35 @@ describe('token exchange (RFC 8693)', () => {
   it('takes no token that is bound to a key which is not shown', async () => {
     assert.equal(portalTokens.token_type, 'dpop');
     await assert.rejects(exchange(records, portalTokens.access_token, ARCHIVE, 'records:read'), refusal('invalid_request'));
+  });
+});
+
+describe('encrypted answers (JWE), introspection by JWT (RFC 9701)', () => {
+  let portal;
+  let tokens;
+  before(async () => (portal = new encrypted.Portal(provider, await encrypted.register(provider, callback), callback)));
+
+  it('reads the answer and the ID token', async () => {
+    const { url, visit } = await portal.begin();
+    const back = await walk(url);
+    assert.equal(back.searchParams.get('response').split('.').length, 5);
+    tokens = await portal.finish(back, visit);
+    assert.equal(tokens.id_token.split('.').length, 5);
+    assert.equal(oauth.getValidatedIdTokenClaims(tokens).nonce, visit.nonce);
+  });
+
+  it('reads userinfo, and what introspection says', async () => {
+    assert.equal((await portal.person(tokens)).name, hoa.person.name);
+    const told = await portal.ask(tokens);
+    assert.deepEqual([told.active, told.client_id], [true, portal.client.client_id]);
+  });
+
+  it('does not read what is for another key', async () => {
+    const { privateKey } = await generateKeyPair('ECDH-ES', { crv: 'P-256' });
+    const sealed = { [oauth.jweDecrypt]: encrypted.decryptWith(privateKey) };
+    const stranger = new encrypted.Portal(provider, { client: portal.client, sealed }, callback);
+    await assert.rejects(stranger.person(tokens));
+    await assert.rejects(stranger.ask(tokens));
   });
 });
 
@@ -239,7 +269,7 @@ describe('mutual TLS with a certificate of its own (RFC 8705 2.2)', () => {
     assert.equal(told.cnf['x5t#S256'], decodeJwt(access_token).cnf['x5t#S256']);
   });
 
-  it('f6_another_certificate_is_another_client', async () => {
+  it('another certificate is another client', async () => {
     const stranger = mutualTls.fetchWith(...certificate('stranger'));
     await assert.rejects(mutualTls.token(provider, client, stranger), refusal('invalid_client'));
   });

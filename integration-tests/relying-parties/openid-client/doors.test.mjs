@@ -1,13 +1,17 @@
 // Every door of the provider through openid-client.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { decodeJwt, decodeProtectedHeader, generateKeyPair } from 'jose';
 import * as oidc from 'openid-client';
 import { Example } from '../example.mjs';
 import * as ciba from './doors/ciba.mjs';
 import * as device from './doors/device.mjs';
+import * as encrypted from './doors/encrypted.mjs';
 import * as mutualTls from './doors/mutual-tls.mjs';
 import * as pushed from './doors/pushed-and-bound.mjs';
 import * as signed from './doors/signed.mjs';
@@ -82,7 +86,7 @@ describe('pushed requests and bound tokens (RFC 9126, RFC 9449)', () => {
     tokens = newer;
   });
 
-  it('g4_the_token_serves_nobody_without_the_key', async () => {
+  it('the token serves nobody without the key', async () => {
     for (const scheme of ['Bearer', 'DPoP']) assert.equal((await userinfo(tokens, scheme)).status, 401);
     const thief = { DPoP: oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair('ES256')) };
     await assert.rejects(pushed.person(config, tokens, thief), (error) => error.cause?.[0]?.parameters.error === 'invalid_token');
@@ -95,10 +99,28 @@ describe('pushed requests and bound tokens (RFC 9126, RFC 9449)', () => {
     assert.equal((await pushed.person(config, newer, other, tokens.claims())).name, hoa.person.name);
   });
 
-  it('a code that was stolen on its way serves no other key', async () => {
+  it('b1_a_code_serves_no_other_key', async () => {
     const begun = await pushed.begin(config, callback);
     const thief = { ...begun.visit, DPoP: oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair('ES256')) };
     await assert.rejects(pushed.finish(config, await walk(begun.url), thief), refusal('invalid_grant'));
+  });
+
+  it('an app without a secret gets a refresh token that is bound as well', async () => {
+    const metadata = {
+      client_name: 'App',
+      redirect_uris: [callback],
+      grant_types: ['authorization_code', 'refresh_token'],
+      token_endpoint_auth_method: 'none',
+      dpop_bound_access_tokens: true,
+      id_token_signed_response_alg: 'ES256',
+      scope: 'openid profile offline_access',
+    };
+    const app = await oidc.dynamicClientRegistration(new URL(doors.issuer), metadata, oidc.None());
+    const begun = await pushed.begin(app, callback);
+    const own = await pushed.finish(app, await walk(begun.url), begun.visit);
+    const thief = { DPoP: oidc.getDPoPHandle(app, await oidc.randomDPoPKeyPair('ES256')) };
+    await assert.rejects(pushed.refresh(app, own, thief), refusal('invalid_grant'));
+    assert.equal((await pushed.refresh(app, own, begun.visit)).token_type, 'dpop');
   });
 
   it('may not ask in the address', async () => {
@@ -130,7 +152,7 @@ describe('signed requests and answers (RFC 9101, JARM)', () => {
     await assert.rejects(signed.finish(portal, back, visit), { code: 'OAUTH_INVALID_RESPONSE' });
   });
 
-  it('f13_may_not_ask_unsigned_nor_with_another_key', async () => {
+  it('f5_may_not_ask_unsigned_nor_with_another_key', async () => {
     const { config } = portal;
     const parameters = { redirect_uri: callback, scope: 'openid', code_challenge: 'x'.repeat(43), code_challenge_method: 'S256' };
     const plain = oidc.buildAuthorizationUrl(config, parameters);
@@ -140,6 +162,50 @@ describe('signed requests and answers (RFC 9101, JARM)', () => {
     const stranger = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
     const forged = await oidc.buildAuthorizationUrlWithJAR(config, parameters, { key: stranger.privateKey, kid: portal.key.kid });
     assert.equal(await errorAt(forged), 'invalid_request_object');
+  });
+});
+
+describe('encrypted answers (JWE)', () => {
+  let config;
+  let tokens;
+  const seen = [];
+  before(async () => {
+    config = await encrypted.register(doors.issuer, callback);
+    config[oidc.customFetch] = async (url, options) => {
+      const answer = await fetch(url, options);
+      seen.push([new URL(url).pathname, await answer.clone().text()]);
+      return answer;
+    };
+  });
+  /** What went over the wire last, at this address. */
+  const wire = (path) => seen.findLast(([where]) => where === path)[1];
+  const header = (jwt) => {
+    const { alg, enc, cty } = decodeProtectedHeader(jwt);
+    return { parts: jwt.split('.').length, alg, enc, cty };
+  };
+  const sealed = { parts: 5, alg: 'ECDH-ES+A256KW', enc: 'A256GCM', cty: 'JWT' };
+
+  it('reads an ID token that nobody else can', async () => {
+    const { url, visit } = await encrypted.begin(config, callback);
+    tokens = await encrypted.finish(config, await walk(url), visit);
+    assert.equal(tokens.claims().nonce, visit.nonce);
+    assert.deepEqual(header(JSON.parse(wire('/token')).id_token), sealed);
+  });
+
+  it('reads userinfo and introspection answers too', async () => {
+    const person = await oidc.fetchUserInfo(config, tokens.access_token, tokens.claims().sub);
+    assert.equal(person.name, hoa.person.name);
+    assert.deepEqual(header(wire('/userinfo')), sealed);
+    assert.equal((await oidc.tokenIntrospection(config, tokens.access_token)).active, true);
+    assert.deepEqual(header(wire('/introspect')), sealed);
+  });
+
+  it('does not read what is for another key', async () => {
+    const client = config.clientMetadata();
+    const stranger = new oidc.Configuration(config.serverMetadata(), client.client_id, client, oidc.ClientSecretBasic(client.client_secret));
+    const { privateKey } = await generateKeyPair('ECDH-ES+A256KW', { crv: 'P-256' });
+    oidc.enableDecryptingResponses(stranger, ['A256GCM'], { key: privateKey });
+    await assert.rejects(oidc.fetchUserInfo(stranger, tokens.access_token, tokens.claims().sub), { code: 'OAUTH_DECRYPTION_FAILED' });
   });
 });
 
@@ -180,6 +246,27 @@ describe('asking by phone (CIBA)', { concurrency: true }, () => {
     const asked = await ciba.begin(config, hoa.person.number, 'GD-4712');
     await doors.answerCiba(asked.auth_req_id, 'deny');
     await assert.rejects(ciba.finish(config, asked), refusal('access_denied'));
+  });
+
+  it('is told by a ping, and asks once', async () => {
+    const [cert, key] = ['pem', 'key'].map((end) => readFileSync(join(process.env.CERTIFICATES, `server.${end}`)));
+    const counter = createServer({ cert, key });
+    counter.listen(0, 'localhost');
+    await once(counter, 'listening');
+    try {
+      const config = await ciba.register(doors.issuer, `https://localhost:${counter.address().port}/told`);
+      const secret = ciba.secret();
+      const asked = await ciba.begin(config, hoa.person.number, 'GD-4714', secret);
+      const pinged = once(counter, 'request');
+      await doors.answerCiba(asked.auth_req_id, 'allow');
+      const [request, response] = await pinged;
+      const body = (await request.toArray()).join('');
+      response.writeHead(204).end();
+      assert.ok(ciba.isPing(asked, secret, request.headers, body), JSON.stringify([request.headers, body]));
+      assert.ok((await ciba.fetchTokens(config, asked)).claims().sub);
+    } finally {
+      counter.close();
+    }
   });
 
   it('may not write an address into the message', async () => {
@@ -224,7 +311,7 @@ describe('token exchange (RFC 8693)', () => {
     assert.ok(claims.exp <= decodeJwt(tokens.access_token).exp);
   });
 
-  it('never more than the person gave, nor where nothing was agreed on', async () => {
+  it('h1_never_more_than_the_person_gave_nor_where_nothing_was_agreed_on', async () => {
     const tokens = await portalToken();
     await assert.rejects(exchange(records.config, tokens.access_token, archive, 'read write'), refusal('invalid_scope'));
     await assert.rejects(exchange(records.config, tokens.access_token, 'https://elsewhere.example', 'read'), refusal('invalid_target'));
@@ -250,7 +337,7 @@ describe('mutual TLS (RFC 8705)', () => {
     assert.equal((await mutualTls.person(config, tokens)).sub, tokens.claims().sub);
   });
 
-  it('g4_the_token_serves_nobody_without_the_certificate', async () => {
+  it('the token serves nobody without the certificate', async () => {
     assert.equal((await userinfo(tokens)).status, 401);
     const other = mutualTls.fetchWith(...certificate('stranger'));
     const there = config.serverMetadata().mtls_endpoint_aliases.userinfo_endpoint;
@@ -258,7 +345,7 @@ describe('mutual TLS (RFC 8705)', () => {
     assert.equal((await other(there, { headers })).status, 401);
   });
 
-  it('f6_another_certificate_is_another_client', async () => {
+  it('another certificate is another client', async () => {
     config[oidc.customFetch] = mutualTls.fetchWith(...certificate('stranger'));
     await assert.rejects(oidc.refreshTokenGrant(config, tokens.refresh_token), refusal('invalid_client'));
     config[oidc.customFetch] = mutualTls.fetchWith(...certificate('portal'));

@@ -1,6 +1,8 @@
-"""A portal in Flask with Authlib that signs what it asks (JAR, RFC 9101), pushes it (PAR, RFC 9126) and proves itself by
-a key (private_key_jwt). Authlib has no function for the first two: they are a JWT and a POST."""
+"""A portal in Flask with Authlib that signs what it asks (JAR, RFC 9101), pushes it (PAR, RFC 9126), proves itself by a
+key (private_key_jwt), and whose ID tokens are encrypted to it. Authlib has functions for the third only: the others are
+a JWT, a POST and a decryption."""
 
+import json
 import os
 import secrets
 import time
@@ -10,7 +12,7 @@ import requests
 from authlib.integrations.flask_client import OAuth, OAuthError
 from authlib.oauth2.rfc7523 import PrivateKeyJWT, private_key_jwt_sign
 from flask import Flask, jsonify, redirect, request, session
-from joserfc import jwt
+from joserfc import jwe, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
@@ -20,6 +22,8 @@ CALLBACK = f"{PORTAL}/callback"
 
 metadata = requests.get(f"{ISSUER}/.well-known/openid-configuration", timeout=10).json()
 key = ECKey.generate_key("P-256", {"kid": secrets.token_hex(8), "alg": "ES256", "use": "sig"})
+SEAL = {"id_token_encrypted_response_alg": "ECDH-ES+A256KW", "id_token_encrypted_response_enc": "A256GCM"}
+seal = ECKey.generate_key("P-256", {"kid": secrets.token_hex(8), "alg": "ECDH-ES+A256KW", "use": "enc"})
 # A real portal registers once and keeps its id and key.
 registered = requests.post(
     metadata["registration_endpoint"],
@@ -28,10 +32,11 @@ registered = requests.post(
         "redirect_uris": [CALLBACK],
         "grant_types": ["authorization_code", "refresh_token"],
         "token_endpoint_auth_method": "private_key_jwt",
-        "jwks": {"keys": [key.as_dict(private=False)]},
+        "jwks": {"keys": [key.as_dict(private=False), seal.as_dict(private=False)]},
         "request_object_signing_alg": "ES256",
         "require_signed_request_object": True,
         "id_token_signed_response_alg": "ES256",
+        **SEAL,
         "scope": "openid profile",
     },
     timeout=10,
@@ -49,6 +54,15 @@ class Proof(PrivateKeyJWT):
         return private_key_jwt_sign(key, auth.client_id, ISSUER, alg="ES256", header=header, expires_in=60)
 
 
+def opened(response):
+    """The answer of the token endpoint with the ID token decrypted: Authlib goes on with the signed one inside."""
+    answer = response.json()
+    if "id_token" in answer:
+        sealed = jwe.decrypt_compact(answer["id_token"], seal, algorithms=list(SEAL.values()))
+        response._content = json.dumps({**answer, "id_token": sealed.plaintext.decode()}).encode()
+    return response
+
+
 proof = Proof()
 app = Flask(__name__)
 app.secret_key = secrets.token_bytes(32)
@@ -58,6 +72,7 @@ provider = OAuth(app).register(
     client_id=client_id,
     client_secret=key,
     client_auth_methods=[proof],
+    compliance_fix=lambda oauth: oauth.register_compliance_hook("access_token_response", opened),
     client_kwargs={
         "scope": "openid profile",
         "code_challenge_method": "S256",
