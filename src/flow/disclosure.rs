@@ -147,8 +147,8 @@ pub async fn leaving(
     let of = |claims: &BTreeSet<ClaimName>| -> Released {
         values
             .iter()
-            .filter(|(claim, _)| claims.contains(claim))
-            .map(|(claim, value)| (*claim, value.clone()))
+            .filter(|(member, _)| claims.contains(&member.claim()))
+            .map(|(member, value)| (member.clone(), value.clone()))
             .collect()
     };
     let verified = verified_claims::answer(requests, &verification(&person), &of(&verified), grant.created_at);
