@@ -41,6 +41,8 @@ mod matrix;
 #[cfg(test)]
 mod off;
 #[cfg(test)]
+mod opaque;
+#[cfg(test)]
 mod organizations;
 #[cfg(test)]
 mod possession;

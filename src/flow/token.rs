@@ -6,7 +6,10 @@ use super::clients::KnownClient;
 use super::decoupled::{self, Door};
 use super::disclosure::{self, Place};
 use super::representation::{self, Stated};
-use super::{Fault, Outcome, Services, audit, client_authentication, keys, organizations, possession, token_exchange};
+use super::{
+    Fault, Outcome, Services, access_token, audit, client_authentication, keys, organizations, possession,
+    token_exchange,
+};
 use crate::audit::{GrantEvent, Word};
 use crate::base::{Presented, RowId, Secret, Timestamp, dated_token, sha256};
 use crate::db::Tx;
@@ -356,8 +359,7 @@ async fn tokens(
         confirmation: by.held.clone(),
         actor: None,
     };
-    let access_token =
-        sign(services, client.access_token_algorithm().as_str(), TokenKind::AccessToken, access.claims())?;
+    let access_token = access_token::write(services, client, &access)?;
     let algorithm = client.metadata.id_token_signed_response_alg;
     let leaving = disclosure::leaving(services, known, grant, (Place::IdToken, &client.metadata.scope)).await?;
     let id_token = IdToken {
@@ -418,7 +420,7 @@ fn client_credentials(services: &Services, by: &By<'_>, request: &CredentialsReq
         confirmation: by.held.clone(),
         actor: None,
     };
-    let token = sign(services, client.access_token_algorithm().as_str(), TokenKind::AccessToken, access.claims())?;
+    let token = access_token::write(services, client, &access)?;
     Ok(Ok(Value::Object(answer(&token, &access, now))))
 }
 

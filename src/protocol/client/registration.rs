@@ -1,6 +1,8 @@
 //! The rules of registration.
 
-use super::{ApplicationType, AuthenticationMethod, ClientMetadata, DeliveryMode, GrantType, Profile, Sharing};
+use super::{
+    AccessTokenFormat, ApplicationType, AuthenticationMethod, ClientMetadata, DeliveryMode, GrantType, Profile, Sharing,
+};
 use crate::protocol::scope::{self, ScopeSet};
 use crate::protocol::strict_json::{self, Limits};
 use crate::protocol::{AssertionAlgorithm, Error, ErrorCode, SigningAlgorithm, uri};
@@ -112,6 +114,7 @@ const RULES: &[Rule] = &[
     served,
     profile,
     signed_everywhere,
+    access_tokens,
     names,
     grants,
     devices,
@@ -211,7 +214,6 @@ const UNSERVED: &[&str] = &[
     "introspection_signed_response_alg",
     "introspection_encrypted_response_alg",
     "introspection_encrypted_response_enc",
-    "access_token_format",
     "frontchannel_logout_uri",
     "frontchannel_logout_session_required",
     "initiate_login_uri",
@@ -241,6 +243,16 @@ fn signed_everywhere(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result
     if signs && (has(GrantType::DeviceCode) || unsigned_ciba) {
         let description = "A client that signs its requests takes no device_code, and signs its CIBA requests too.";
         return Err(invalid("signed_everywhere", description));
+    }
+    Ok(())
+}
+
+/// Opaque access tokens carry no signature that one could choose.
+fn access_tokens(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
+    let opaque = metadata.doors.access_token_format == AccessTokenFormat::Opaque;
+    if opaque && metadata.access_token_signed_response_alg.is_some() {
+        let description = "access_token_signed_response_alg is of signed access tokens, not of opaque ones.";
+        return Err(invalid("access_token_format", description));
     }
     Ok(())
 }
