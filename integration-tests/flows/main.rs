@@ -13,6 +13,8 @@ mod bad_input;
 #[cfg(test)]
 mod certificates;
 #[cfg(test)]
+mod challenged;
+#[cfg(test)]
 mod ciba;
 #[cfg(test)]
 mod claims;
