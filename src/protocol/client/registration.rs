@@ -3,6 +3,7 @@
 use super::{
     AccessTokenFormat, ApplicationType, AuthenticationMethod, ClientMetadata, DeliveryMode, GrantType, Profile, Sharing,
 };
+use crate::protocol::representation::{self, RepresentationPolicy};
 use crate::protocol::scope::{self, ScopeSet};
 use crate::protocol::strict_json::{self, Limits};
 use crate::protocol::{AssertionAlgorithm, Error, ErrorCode, SigningAlgorithm, uri};
@@ -115,6 +116,7 @@ const RULES: &[Rule] = &[
     profile,
     signed_everywhere,
     access_tokens,
+    details_types,
     names,
     grants,
     devices,
@@ -217,7 +219,6 @@ const UNSERVED: &[&str] = &[
     "frontchannel_logout_uri",
     "frontchannel_logout_session_required",
     "initiate_login_uri",
-    "authorization_details_types",
 ];
 
 /// What this version does not serve is refused, never kept and left out.
@@ -253,6 +254,19 @@ fn access_tokens(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(),
     if opaque && metadata.access_token_signed_response_alg.is_some() {
         let description = "access_token_signed_response_alg is of signed access tokens, not of opaque ones.";
         return Err(invalid("access_token_format", description));
+    }
+    Ok(())
+}
+
+/// RFC 9396 10: types that there are, and that the client was let use.
+fn details_types(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
+    let types = &metadata.doors.authorization_details_types;
+    if types.iter().any(|name| name != representation::TYPE) {
+        return Err(invalid("authorization_details_types", "authorization_details_types names an unknown type."));
+    }
+    if !types.is_empty() && metadata.representation == RepresentationPolicy::Refused {
+        let description = "authorization_details_types needs representation to be allowed or required.";
+        return Err(invalid("authorization_details_types", description));
     }
     Ok(())
 }

@@ -112,6 +112,29 @@ fn what_this_version_does_not_serve_is_refused() {
     }
 }
 
+#[test]
+fn an_opaque_token_has_no_algorithm() {
+    register(STRICT, json!({ "access_token_format": "opaque" })).unwrap();
+    let both = json!({ "access_token_format": "opaque", "access_token_signed_response_alg": "ES256" });
+    assert_eq!(register(STRICT, both).unwrap_err().reason, "access_token_format");
+    assert!(register(STRICT, json!({ "access_token_format": "sealed" })).is_err());
+}
+
+/// RFC 9396 10.
+#[test]
+fn types_of_authorization_details_are_known_and_allowed() {
+    let types = |types: Value, policy: &str| {
+        register(STRICT, json!({ "authorization_details_types": types, "representation": policy }))
+            .map_err(|error| error.reason)
+    };
+    let ours = json!(["urn:dinhdanh:representation"]);
+    types(ours.clone(), "allowed").unwrap();
+    types(ours.clone(), "required").unwrap();
+    types(json!([]), "refused").unwrap();
+    assert_eq!(types(ours, "refused").unwrap_err(), "authorization_details_types");
+    assert_eq!(types(json!(["payment_initiation"]), "allowed").unwrap_err(), "authorization_details_types");
+}
+
 /// FAPI 2.0 Security Profile 5.3.2.1, 5.4.1.
 #[test]
 fn fapi2_a_profile_takes_strong_clients_only() {
