@@ -150,7 +150,6 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "scopes_supported": scope::PERSON_SCOPES,
         "claims_supported": claims,
         "claim_types_supported": ["normal"],
-        "claims_locales_supported": claim_member::LOCALES,
         "claims_parameter_supported": true,
         "request_parameter_supported": true,
         "request_uri_parameter_supported": false,
@@ -170,13 +169,15 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "revocation_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
         "authorization_response_iss_parameter_supported": true,
-        "protected_resources": [endpoints.url(path::USERINFO)],
         "backchannel_logout_supported": true,
         "backchannel_logout_session_supported": true,
     });
     let Some(members) = document.as_object_mut() else { return document };
     members.extend(other_devices(endpoints, &assertion_algorithms));
     members.extend(identity_assurance());
+    members.insert("claims_locales_supported".to_owned(), json!(claim_member::LOCALES));
+    // RFC 9728 4.
+    members.insert("protected_resources".to_owned(), json!([endpoints.url(path::USERINFO)]));
     if capabilities.representation {
         // RFC 9396 10.
         members.insert("authorization_details_types_supported".to_owned(), json!([representation::TYPE]));
