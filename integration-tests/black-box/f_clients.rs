@@ -338,6 +338,13 @@ async fn f13_each_kind_of_token_fits_its_own_slot_only(site: &Site) {
     let spare = party.ask("openid");
     let code = citizen.authorize(site, &spare, Way::Passkey).await.code();
     kinds.push(("code", code.clone()));
+    // Of another client, as the form is the client's choice; userinfo takes it from whoever holds it.
+    let sealing = Party::register(site, Shape::Basic, |metadata| metadata["access_token_format"] = "opaque".into());
+    let sealed = sealing.ask("openid");
+    let sealed_code = citizen.authorize(site, &sealed, Way::Passkey).await.code();
+    let opaque = sealing.redeem(&sealed, &sealed_code).await.ok().text("access_token");
+    assert!(opaque.starts_with("dda_") && sealing.is_active(&opaque).await);
+    kinds.push(("opaque access token", opaque.clone()));
     let of = |kind: &str| kinds.iter().find(|(name, _)| *name == kind).unwrap().1.clone();
     let (access, refresh) = (of("access token"), of("refresh token"));
     let receiver = format!("{}/backchannel-logout", site.portals()[0]);
@@ -345,7 +352,8 @@ async fn f13_each_kind_of_token_fits_its_own_slot_only(site: &Site) {
         let is = |own: &str| *kind == own;
         // Userinfo takes access tokens.
         let status = party.userinfo(token).await.status;
-        assert_eq!(status == 200, is("access token"), "{kind} at userinfo: {status}");
+        let opens = is("access token") || is("opaque access token");
+        assert_eq!(status == 200, opens, "{kind} at userinfo: {status}");
         // Introspection knows access and refresh tokens.
         let active = party.is_active(token).await;
         assert_eq!(active, is("access token") || is("refresh token"), "{kind} at introspection");
@@ -400,6 +408,7 @@ async fn f13_each_kind_of_token_fits_its_own_slot_only(site: &Site) {
         assert_eq!(told.status, 400, "{kind} at a portal's back channel: {}", told.body);
     }
     assert!(citizen.is_signed_in().await);
+    assert!(sealing.is_active(&opaque).await, "nobody but its client revokes it");
     party.redeem(&spare, &code).await.ok();
     party.refresh(&refresh).await.ok();
     // Tokens of ours, changed or signed by somebody else.

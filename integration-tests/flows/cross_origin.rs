@@ -10,7 +10,12 @@ const SPA: &str = "https://spa.example";
 /// The endpoints that apps in browsers call, and how.
 const SHARED: [(&str, &str); 4] =
     [("/token", "POST"), ("/userinfo", "GET, POST"), ("/revoke", "POST"), ("/par", "POST")];
-const DOCUMENTS: [&str; 3] = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/jwks"];
+const DOCUMENTS: [&str; 4] = [
+    "/.well-known/openid-configuration",
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/oauth-protected-resource/userinfo",
+    "/jwks",
+];
 
 /// A single-page app, beside a portal that has a secret.
 async fn app(house: &House) -> Portal {

@@ -13,6 +13,8 @@ mod bad_input;
 #[cfg(test)]
 mod certificates;
 #[cfg(test)]
+mod challenged;
+#[cfg(test)]
 mod ciba;
 #[cfg(test)]
 mod claims;
@@ -47,6 +49,8 @@ mod lifetimes;
 mod matrix;
 #[cfg(test)]
 mod off;
+#[cfg(test)]
+mod opaque;
 #[cfg(test)]
 mod organizations;
 #[cfg(test)]

@@ -103,12 +103,16 @@ struct Held {
     device_code: Value,
     auth_req_id: Value,
     agency: Portal,
+    format: &'static str,
 }
+
+/// The forms of access tokens: each is tried in every state.
+const FORMATS: [&str; 2] = ["jwt", "opaque"];
 
 const SCOPE: &str = "openid profile levels report";
 
-fn metadata(scope: &str) -> Value {
-    json!({ "scope": scope, "grant_types": [
+fn metadata(scope: &str, format: &str) -> Value {
+    json!({ "scope": scope, "access_token_format": format, "grant_types": [
         "authorization_code", "refresh_token", "client_credentials", crate::device::DEVICE_CODE, crate::ciba::CIBA,
     ], "backchannel_token_delivery_mode": "poll", "audience": ["https://records.example"], "sharing": {
         "claims": ["name"], "purpose": { "vi": "Đặt lịch khám", "en": "To book appointments" },
@@ -116,10 +120,10 @@ fn metadata(scope: &str) -> Value {
     }})
 }
 
-async fn held() -> Held {
+async fn held(format: &'static str) -> Held {
     let house = House::new().await;
     house.with(&HOA).await;
-    let portal = Portal::with(&house, "clinic", metadata("openid profile levels report")).await.asking(SCOPE);
+    let portal = Portal::with(&house, "clinic", metadata("openid profile levels report", format)).await.asking(SCOPE);
     let mut browser = house.browser();
     let page = portal.ask(&mut browser, &[]).await;
     let page = house.sign_in_twice(&mut browser, &page, &HOA).await;
@@ -129,12 +133,13 @@ async fn held() -> Held {
         answer = browser.submit(&answer, "/offer-passkey", &[("action", "skip")]).await;
     }
     let tokens = portal.tokens(&house, &answer).await;
+    assert_eq!(tokens["access_token"].as_str().unwrap().starts_with("dda_"), format == "opaque");
     let agency = crate::exchange::agency(&house, "agency", &["clinic"]).await;
     let (device_code, auth_req_id) = decided(&house, &portal, &mut browser).await;
     let code = portal.ask(&mut browser, &[("prompt", "none")]).await.code();
     let account = browser.open("/account").await;
     account.is(200).at("/account");
-    Held { house, portal, browser, account, code, tokens, device_code, auth_req_id, agency }
+    Held { house, portal, browser, account, code, tokens, device_code, auth_req_id, agency, format }
 }
 
 /// What a device and a request of the portal hold after the person allowed both.
@@ -186,7 +191,7 @@ impl Held {
             assert!(sharing::stop(services, &live, &client).await.unwrap());
         }
         if state == State::ScopeRemoved {
-            Portal::with(&self.house, &client, metadata("openid")).await;
+            Portal::with(&self.house, &client, metadata("openid", self.format)).await;
         }
         if state == State::SignedOut {
             let old = self.browser.clone();
@@ -316,7 +321,13 @@ pub async fn fingerprint_of(house: &House) -> Vec<i64> {
 }
 
 async fn judge(state: State) {
-    let mut held = held().await;
+    for format in FORMATS {
+        judge_with(state, format).await;
+    }
+}
+
+async fn judge_with(state: State, format: &'static str) {
+    let mut held = held(format).await;
     held.house.after(minutes(2));
     held.bring_about(state).await;
     judge_tokens(&held, state).await;

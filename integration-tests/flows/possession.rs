@@ -93,6 +93,28 @@ async fn rfc9449_5_a_proof_binds_the_tokens_and_7_opens_them() {
     assert_eq!(plain["token_type"], "Bearer");
 }
 
+/// The form of the token changes nothing.
+#[tokio::test]
+async fn rfc9449_7_an_opaque_token_is_bound_as_a_signed_one() {
+    let mut stage = Stage::new(json!({ "access_token_format": "opaque" })).await;
+    let code = stage.code(&[]).await;
+    let (status, tokens) = stage.token(&stage.proof("POST", ISSUER_TOKEN), &stage.portal.redemption(&code)).await;
+    assert_eq!((status, tokens["token_type"].as_str()), (200, Some("DPoP")), "{tokens}");
+    let access = tokens["access_token"].as_str().unwrap();
+    assert!(access.starts_with("dda_"));
+    let (_, told) = stage.portal.call(&stage.house, "/introspect", &[("token", access)]).await;
+    assert_eq!(told["cnf"], json!({ "jkt": stage.key.thumbprint() }));
+    assert_eq!(stage.userinfo("DPoP", access, Some(&stage.shown(access))).await.0, 200);
+    assert_eq!(stage.userinfo("Bearer", access, None).await.0, 401);
+    assert_eq!(stage.userinfo("DPoP", access, None).await.0, 401);
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let body = format!("access_token={access}");
+    for headers in [vec![form], vec![form, ("dpop", &stage.shown(access))]] {
+        let page = stage.house.browser().request(Method::POST, "/userinfo", &headers, &body).await;
+        assert_eq!(page.status.as_u16(), 401, "RFC 9449 7.1: a bound token is shown in the header only");
+    }
+}
+
 #[tokio::test]
 async fn rfc9449_8_a_proof_carries_our_nonce() {
     let mut stage = Stage::new(json!({})).await;

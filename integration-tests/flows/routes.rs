@@ -28,6 +28,7 @@ use Door::{Bearer, Client, Flow, Person, Public};
 const ROUTES: &[(&str, &[&str], Door)] = &[
     ("/.well-known/openid-configuration", &["GET", "OPTIONS"], Public),
     ("/.well-known/oauth-authorization-server", &["GET", "OPTIONS"], Public),
+    ("/.well-known/oauth-protected-resource/userinfo", &["GET", "OPTIONS"], Public),
     ("/jwks", &["GET", "OPTIONS"], Public),
     ("/logos/{client}", &["GET"], Public),
     ("/health/live", &["GET"], Public),

@@ -35,6 +35,7 @@ enum Use {
     Seal = 1,
     Index = 2,
     Digest = 3,
+    SealApart = 4,
 }
 
 #[derive(Clone)]
@@ -51,9 +52,13 @@ impl Root {
 
     /// HKDF (RFC 5869): one key per use and purpose.
     fn derive(&self, usage: Use, purpose: &'static str) -> Result<Zeroizing<[u8; 32]>, SealError> {
+        self.derive_for(usage, purpose, &[])
+    }
+
+    fn derive_for(&self, usage: Use, purpose: &'static str, lot: &[u8]) -> Result<Zeroizing<[u8; 32]>, SealError> {
         let mut key = Zeroizing::new([0u8; 32]);
         let usage = [usage as u8];
-        let info = [usage.as_slice(), purpose.as_bytes()];
+        let info = [usage.as_slice(), purpose.as_bytes(), lot];
         let okm = self.key.expand(&info, hkdf::HKDF_SHA256).map_err(|_| SealError::Cipher)?;
         okm.fill(key.as_mut_slice()).map_err(|_| SealError::Cipher)?;
         Ok(key)
@@ -90,6 +95,41 @@ impl Sealer {
     /// [`SealError::Cipher`] when the cipher fails, which only happens for absurd sizes.
     pub fn seal(&self, purpose: &'static str, address: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError> {
         let key = self.current.derive(Use::Seal, purpose)?;
+        self.seal_with(&key, address, plain)
+    }
+
+    /// Opens a value sealed for the same purpose and address.
+    ///
+    /// # Errors
+    /// See [`SealError`]; none of them tells what was inside.
+    pub fn open(&self, purpose: &'static str, address: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        self.open_with(|root| root.derive(Use::Seal, purpose), address, sealed)
+    }
+
+    /// Seals what is made so often that one key would wear out: each under a key of its own, derived for `lot`, which the
+    /// caller makes anew for each from 128 random bits and keeps beside what is sealed.
+    ///
+    /// # Errors
+    /// As [`Sealer::seal`].
+    pub fn seal_apart(&self, purpose: &'static str, lot: &[u8; 16], plain: &[u8]) -> Result<Vec<u8>, SealError> {
+        let key = self.current.derive_for(Use::SealApart, purpose, lot)?;
+        self.seal_with(&key, lot, plain)
+    }
+
+    /// Opens what [`Sealer::seal_apart`] sealed for the same purpose and lot.
+    ///
+    /// # Errors
+    /// See [`SealError`].
+    pub fn open_apart(
+        &self,
+        purpose: &'static str,
+        lot: &[u8; 16],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        self.open_with(|root| root.derive_for(Use::SealApart, purpose, lot), lot, sealed)
+    }
+
+    fn seal_with(&self, key: &[u8; 32], address: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError> {
         let key = RandomizedNonceKey::new(&AES_256_GCM, key.as_slice()).map_err(|_| SealError::Cipher)?;
         let mut body = Vec::with_capacity(plain.len() + TAG_LEN);
         body.extend_from_slice(plain);
@@ -103,11 +143,12 @@ impl Sealer {
         Ok(sealed)
     }
 
-    /// Opens a value sealed for the same purpose and address.
-    ///
-    /// # Errors
-    /// See [`SealError`]; none of them tells what was inside.
-    pub fn open(&self, purpose: &'static str, address: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    fn open_with(
+        &self,
+        derive: impl Fn(&Root) -> Result<Zeroizing<[u8; 32]>, SealError>,
+        address: &[u8],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let (head, body) = sealed.split_at_checked(HEAD_LEN).ok_or(SealError::Form)?;
         let (format, rest) = head.split_at_checked(1).ok_or(SealError::Form)?;
         let (id, nonce) = rest.split_at_checked(KEY_ID_LEN).ok_or(SealError::Form)?;
@@ -115,7 +156,7 @@ impl Sealer {
             return Err(SealError::Form);
         }
         let root = self.roots().find(|root| root.id == id).ok_or(SealError::UnknownKey)?;
-        let key = root.derive(Use::Seal, purpose)?;
+        let key = derive(root)?;
         let key = RandomizedNonceKey::new(&AES_256_GCM, key.as_slice()).map_err(|_| SealError::Cipher)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealError::Form)?;
         let mut body = Zeroizing::new(body.to_vec());
@@ -212,6 +253,19 @@ mod tests {
         let sealed = sealer.seal("person.number", b"row-1", b"079301000001").unwrap();
         assert_eq!(sealer.open("person.number", b"row-2", &sealed).unwrap_err(), SealError::NotAuthentic);
         assert_eq!(sealer.open("contact.value", b"row-1", &sealed).unwrap_err(), SealError::NotAuthentic);
+    }
+
+    #[test]
+    fn what_is_sealed_apart_opens_for_its_lot_and_purpose_only() {
+        let sealer = Sealer::new(&kek(1));
+        let sealed = sealer.seal_apart("token", &[1; 16], b"x").unwrap();
+        assert_eq!(sealer.open_apart("token", &[1; 16], &sealed).unwrap().as_slice(), b"x");
+        assert!(sealer.open_apart("token", &[2; 16], &sealed).is_err());
+        assert!(sealer.open_apart("other", &[1; 16], &sealed).is_err());
+        assert!(sealer.open("token", &[1; 16], &sealed).is_err());
+        assert!(sealer.open_apart("token", &[1; 16], &sealer.seal("token", &[1; 16], b"x").unwrap()).is_err());
+        let rotated = Sealer::new(&kek(2)).with_older(&kek(1));
+        assert_eq!(rotated.open_apart("token", &[1; 16], &sealed).unwrap().as_slice(), b"x");
     }
 
     #[test]

@@ -3,22 +3,20 @@
 use super::caller::Caller;
 use super::clients::KnownClient;
 use super::disclosure::{self, Place};
-use super::keys::Ring;
 use super::representation::{self, Stated};
-use super::{Outcome, Services, audit, encryption, possession, token};
+use super::{Outcome, Services, access_token, audit, encryption, possession, token};
 use crate::audit::{GrantEvent, Word};
 use crate::base::{Digest, Presented, Timestamp, sha256};
-use crate::crypto::Expect;
 use crate::identity::PersonStatus;
 use crate::protocol::jwt_claims::{AccessToken, TokenKind, Userinfo};
 use crate::protocol::representation::RepresentationPolicy;
 use crate::protocol::token_exchange;
-use crate::protocol::{Client, Error, ScopeSet, bearer, introspection, jws, scope};
+use crate::protocol::{Client, Error, ScopeSet, bearer, introspection, scope};
 use crate::store;
 use crate::store::client::ClientStatus;
 use crate::store::grant::Grant;
 use crate::store::spent::SpentKind;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -139,26 +137,16 @@ fn in_order(found: &store::grant::TokenGrant, now: Timestamp) -> bool {
         && found.person_status == PersonStatus::Active
 }
 
-/// The claims of an access token of ours. A signature is verified once; the time is judged at each use.
+/// The claims of an access token of ours. A signature is verified, a seal opened once; the time is judged at each use.
 fn verified(services: &Services, presented: &str, now: Timestamp) -> Option<Arc<AccessToken>> {
     let ring = services.keys.current();
     let digest = sha256(presented.as_bytes());
     if let Some(known) = ring.verified.find(&digest, now) {
         return Some(known);
     }
-    let access = Arc::new(verify(services, &ring, presented, now)?);
+    let access = Arc::new(access_token::read(services, &ring, presented, now)?);
     ring.verified.keep(&digest, &access, now);
     Some(access)
-}
-
-fn verify(services: &Services, ring: &Ring, presented: &str, now: Timestamp) -> Option<AccessToken> {
-    let typ = TokenKind::AccessToken.typ();
-    let expect =
-        Expect { typ, issuer: services.issuer(), audience: None, now, leeway: Duration::ZERO, allow_expired: false };
-    let claims = ring.keys.verify(presented, &expect).ok()?;
-    let mut header = Map::new();
-    header.insert("typ".to_owned(), Value::from(typ));
-    AccessToken::read(&jws::Unverified { header, claims }, services.issuer(), now).ok()
 }
 
 fn jti_digest(access: &AccessToken) -> Digest {

@@ -23,13 +23,15 @@ pub struct Document<Body> {
     pub etag: String,
 }
 
-/// Both documents, rendered once for all who ask.
+/// The documents, rendered once for all who ask.
 #[derive(Debug)]
 pub struct Documents<Body> {
     /// Discovery.
     pub discovery: Document<Body>,
     /// Keys.
     pub jwks: Document<Body>,
+    /// The userinfo endpoint (RFC 9728).
+    pub resource: Document<Body>,
     ring: Arc<Ring>,
     at: Timestamp,
 }
@@ -52,6 +54,7 @@ impl<Body: From<String>> PublicDocuments<Body> {
         let made = Arc::new(Documents {
             discovery: document(&discovery(services)),
             jwks: document(&ring.jwks(now)),
+            resource: document(&discovery::resource(&endpoints(services), &capabilities(services))),
             ring,
             at: now,
         });

@@ -1,5 +1,6 @@
 //! Use cases: load, decide, apply, audit, commit. Holds [`Services`].
 
+mod access_token;
 pub mod account;
 mod audit;
 mod authorization_request;

@@ -8,7 +8,8 @@ use super::disclosure::{self, Place};
 use super::encryption::Envelope;
 use super::representation::{self, Stated};
 use super::{
-    Fault, Outcome, Services, audit, client_authentication, encryption, keys, organizations, possession, token_exchange,
+    Fault, Outcome, Services, access_token, audit, client_authentication, encryption, keys, organizations, possession,
+    token_exchange,
 };
 use crate::audit::{GrantEvent, Word};
 use crate::base::{Presented, RowId, Secret, Timestamp, dated_token, sha256};
@@ -368,8 +369,7 @@ async fn tokens(
         confirmation: by.held.clone(),
         actor: None,
     };
-    let access_token =
-        sign(services, client.access_token_algorithm().as_str(), TokenKind::AccessToken, access.claims())?;
+    let access_token = access_token::write(services, client, &access)?;
     let algorithm = client.metadata.id_token_signed_response_alg;
     let leaving = disclosure::leaving(services, known, grant, (Place::IdToken, &client.metadata.scope)).await?;
     let id_token = IdToken {
@@ -431,7 +431,7 @@ fn client_credentials(services: &Services, by: &By<'_>, request: &CredentialsReq
         confirmation: by.held.clone(),
         actor: None,
     };
-    let token = sign(services, client.access_token_algorithm().as_str(), TokenKind::AccessToken, access.claims())?;
+    let token = access_token::write(services, client, &access)?;
     Ok(Ok(Value::Object(answer(&token, &access, now))))
 }
 

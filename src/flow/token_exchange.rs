@@ -6,13 +6,13 @@ use super::caller::Caller;
 use super::clients::KnownClient;
 use super::representation::{self, Stated};
 use super::token::By;
-use super::{Outcome, Services, audit, token};
+use super::{Outcome, Services, access_token, audit, token};
 use crate::audit::GrantEvent;
 use crate::base::{DisclosureId, RowId};
 use crate::protocol::Confirmation;
 use crate::protocol::Error;
 use crate::protocol::confirmation::CertificateThumbprint;
-use crate::protocol::jwt_claims::{AccessToken, TokenKind};
+use crate::protocol::jwt_claims::AccessToken;
 use crate::protocol::token_exchange::{self as rules, ACCESS_TOKEN_TYPE, Exchanged, TokenExchange};
 use crate::store;
 use serde_json::Value;
@@ -98,9 +98,8 @@ async fn issue(
         actor: Some(exchanged.actor),
     };
     record(services, known, subject, (presented, &access)).await?;
-    let signed =
-        token::sign(services, client.access_token_algorithm().as_str(), TokenKind::AccessToken, access.claims())?;
-    let mut answer = token::answer(&signed, &access, now);
+    let written = access_token::write(services, client, &access)?;
+    let mut answer = token::answer(&written, &access, now);
     answer.insert("issued_token_type".to_owned(), ACCESS_TOKEN_TYPE.into());
     Ok(Ok(Value::Object(answer)))
 }

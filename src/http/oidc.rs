@@ -6,10 +6,12 @@ use super::{AppState, cookies, signin, signout};
 use crate::flow::authorize::{self, Arrival, Begin};
 use crate::flow::bearer_token::{self, IntrospectionAnswer, UserinfoAnswer};
 use crate::flow::caller::Caller;
+use crate::flow::metadata::endpoints;
 use crate::flow::pushed_request::{self, Pushed};
 use crate::flow::{Fault, client_authentication, possession, token};
 use crate::protocol::bearer::{self, Scheme, Shown};
 use crate::protocol::client::GrantType;
+use crate::protocol::discovery::path;
 use crate::protocol::{Error, ErrorCode, Parameters, ShowReason, introspection};
 use axum::Router;
 use axum::body::Bytes;
@@ -176,21 +178,22 @@ async fn userinfo_post(State(state): State<AppState>, caller: Caller, headers: H
 }
 
 async fn userinfo(state: &AppState, caller: &Caller, shown: Result<Shown, Option<Error>>) -> Response {
+    let metadata = endpoints(&state.services).url(path::USERINFO_METADATA);
     let shown = match shown {
         Ok(shown) => shown,
-        Err(error) => return refused_token(Scheme::Bearer, error.as_ref()),
+        Err(error) => return refused_token(Scheme::Bearer, error.as_ref(), Some(&metadata)),
     };
     let response = match bearer_token::userinfo(&state.services, caller, &shown).await {
         Ok(Ok(UserinfoAnswer::Plain(value))) => json_answer(StatusCode::OK, &value),
         Ok(Ok(UserinfoAnswer::Jwt(jwt))) => ([(header::CONTENT_TYPE, "application/jwt")], jwt).into_response(),
-        Ok(Err(error)) => refused_token(shown.scheme, Some(&error)),
+        Ok(Err(error)) => refused_token(shown.scheme, Some(&error), Some(&metadata)),
         Err(fault) => oauth_fault(&fault),
     };
     with_nonce(state, caller, response)
 }
 
-/// An answer of RFC 6750 3, RFC 9449 7.1.
-pub fn refused_token(scheme: Scheme, error: Option<&Error>) -> Response {
+/// An answer of RFC 6750 3, RFC 9449 7.1; `metadata` is where the API says what it takes (RFC 9728 5.1).
+pub fn refused_token(scheme: Scheme, error: Option<&Error>, metadata: Option<&str>) -> Response {
     let status = match error.map(|error| error.code) {
         Some(ErrorCode::InvalidRequest) => StatusCode::BAD_REQUEST,
         Some(ErrorCode::InsufficientScope) => StatusCode::FORBIDDEN,
@@ -203,7 +206,7 @@ pub fn refused_token(scheme: Scheme, error: Option<&Error>) -> Response {
     // Without a token both schemes are told: whoever asks chooses.
     let schemes: &[Scheme] = if error.is_none() { &[Scheme::Bearer, Scheme::Dpop] } else { &[scheme] };
     for scheme in schemes {
-        if let Ok(value) = HeaderValue::from_str(&bearer::challenge(*scheme, error)) {
+        if let Ok(value) = HeaderValue::from_str(&bearer::challenge(*scheme, error, metadata)) {
             response.headers_mut().append(header::WWW_AUTHENTICATE, value);
         }
     }

@@ -5,6 +5,7 @@ use super::AppState;
 use super::cross_origin::public_preflight;
 use super::layers::{self, Cacheable};
 use crate::flow::metadata::{Document, Documents};
+use crate::protocol::discovery::path;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
@@ -20,6 +21,7 @@ pub fn router(state: &AppState) -> Router<AppState> {
     Router::new()
         .route("/.well-known/openid-configuration", get(discovery).options(public_preflight))
         .route("/.well-known/oauth-authorization-server", get(discovery).options(public_preflight))
+        .route("/.well-known/oauth-protected-resource/userinfo", get(resource).options(public_preflight))
         .route("/jwks", get(jwks).options(public_preflight))
         .layer(from_fn_with_state(state.clone(), layers::own_host))
         .layer(from_fn_with_state(state.clone(), observe))
@@ -31,6 +33,10 @@ async fn discovery(State(state): State<AppState>, headers: HeaderMap) -> Respons
 
 async fn jwks(State(state): State<AppState>, headers: HeaderMap) -> Response {
     answer(&state, &headers, |documents| &documents.jwks)
+}
+
+async fn resource(State(state): State<AppState>, headers: HeaderMap) -> Response {
+    answer(&state, &headers, |documents| &documents.resource)
 }
 
 /// A document that caches may keep, with an ETag.
@@ -57,8 +63,9 @@ fn answer(state: &AppState, asked: &HeaderMap, which: fn(&Documents<Bytes>) -> &
 
 /// Counts and measures. These answers say nothing of anybody and leave no log line unless somebody asks for "debug".
 async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let route = ["/jwks", "/.well-known/oauth-authorization-server"].into_iter().find(|p| *p == request.uri().path());
-    let route = route.unwrap_or("/.well-known/openid-configuration");
+    let others = [path::JWKS, path::OAUTH_METADATA, path::USERINFO_METADATA];
+    let route = others.into_iter().find(|path| *path == request.uri().path());
+    let route = route.unwrap_or(path::DISCOVERY);
     let method = layers::method_label(request.method());
     let started = Instant::now();
     let mut response = next.run(request).await;

@@ -93,13 +93,15 @@ impl<'a> Asked<'a> {
         let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("\u{0}"));
         let token = match bearer::token(authorization) {
             Ok(shown) if shown.scheme == Scheme::Bearer => Some(shown.token),
-            Ok(_) => return Err(refused_token(Scheme::Bearer, Some(&bearer::INVALID_TOKEN))),
+            Ok(_) => return Err(refused_token(Scheme::Bearer, Some(&bearer::INVALID_TOKEN), None)),
             // A header of another scheme is no token, and must not pass for "none was sent" where none is needed.
             Err(None) if authorization.is_none() => None,
-            Err(error) => return Err(refused_token(Scheme::Bearer, Some(&error.unwrap_or(bearer::INVALID_TOKEN)))),
+            Err(error) => {
+                return Err(refused_token(Scheme::Bearer, Some(&error.unwrap_or(bearer::INVALID_TOKEN)), None));
+            }
         };
         if needs_token && token.is_none() {
-            return Err(refused_token(Scheme::Bearer, None));
+            return Err(refused_token(Scheme::Bearer, None, None));
         }
         let Some(bytes) = body else { return Ok(Self { token, body: "" }) };
         let unreadable = |reason, text| {
@@ -132,7 +134,7 @@ fn answer(status: StatusCode, outcome: Outcome<Answer>, headers: &HeaderMap) -> 
         Ok(Answer::Information(value)) => json_answer(status, &value),
         Ok(Answer::Gone) => status.into_response(),
         Ok(Answer::Refused(error)) => match error.code {
-            ErrorCode::InvalidToken => refused_token(Scheme::Bearer, Some(&error)),
+            ErrorCode::InvalidToken => refused_token(Scheme::Bearer, Some(&error), None),
             ErrorCode::TemporarilyUnavailable => json_answer(StatusCode::SERVICE_UNAVAILABLE, &error.to_json()),
             _ => oauth_error(&error, headers),
         },

@@ -40,8 +40,8 @@ pub struct Shown {
 }
 
 /// The `WWW-Authenticate` of an endpoint of access tokens: without an error when no token was sent (RFC 6750 3, RFC 9449
-/// 7.1). Made of fixed texts; a description that could break out of its quotes is left out.
-pub fn challenge(scheme: Scheme, error: Option<&Error>) -> String {
+/// 7.1), and where it says what it takes, if anywhere (RFC 9728 5.1). Made of fixed texts; a description that could break out of its quotes is left out.
+pub fn challenge(scheme: Scheme, error: Option<&Error>, metadata: Option<&str>) -> String {
     let mut text = format!(r#"{} realm="dinhdanh""#, scheme.as_str());
     if let Some(error) = error {
         text.push_str(&format!(r#", error="{}""#, error.code.as_str()));
@@ -51,6 +51,9 @@ pub fn challenge(scheme: Scheme, error: Option<&Error>) -> String {
         if error.code == ErrorCode::InsufficientScope {
             text.push_str(r#", scope="openid""#);
         }
+    }
+    if let Some(metadata) = metadata {
+        text.push_str(&format!(r#", resource_metadata="{metadata}""#));
     }
     if scheme == Scheme::Dpop {
         text.push_str(&format!(r#", algs="{}""#, SigningAlgorithm::FAPI.map(SigningAlgorithm::as_str).join(" ")));
@@ -114,7 +117,7 @@ mod tests {
 
     #[test]
     fn without_a_token_the_challenge_names_no_error() {
-        assert_eq!(challenge(Scheme::Bearer, None), r#"Bearer realm="dinhdanh""#);
+        assert_eq!(challenge(Scheme::Bearer, None, None), r#"Bearer realm="dinhdanh""#);
         for header in [None, Some("Basic eDp5"), Some("Bearer"), Some("")] {
             assert_eq!(token(header), Err(None), "{header:?}");
         }
@@ -130,7 +133,7 @@ mod tests {
 
     #[test]
     fn rfc9449_7_1_the_challenge_names_the_algorithms_of_proofs() {
-        assert_eq!(challenge(Scheme::Dpop, None), r#"DPoP realm="dinhdanh", algs="ES256 PS256 EdDSA""#);
+        assert_eq!(challenge(Scheme::Dpop, None, None), r#"DPoP realm="dinhdanh", algs="ES256 PS256 EdDSA""#);
     }
 
     #[test]
@@ -155,6 +158,13 @@ mod tests {
     }
 
     #[test]
+    fn rfc9728_5_1_a_challenge_says_where_the_metadata_are() {
+        let metadata = Some("https://id.example/.well-known/oauth-protected-resource/userinfo");
+        let told = challenge(Scheme::Bearer, Some(&INVALID_TOKEN), metadata);
+        assert!(told.ends_with(&format!(r#", resource_metadata="{}""#, metadata.unwrap())), "{told}");
+    }
+
+    #[test]
     fn k1_malformed_tokens_are_not_repeated() {
         for header in
             ["Bearer ", "Bearer  a", "Bearer a b", "Bearer a,b", "Bearer \"a\"", "Bearer a=b", "Bearer đ", "Bearer =="]
@@ -168,11 +178,11 @@ mod tests {
     #[test]
     fn challenges_quote_fixed_texts_only() {
         assert_eq!(
-            challenge(Scheme::Bearer, Some(&INVALID_TOKEN)),
+            challenge(Scheme::Bearer, Some(&INVALID_TOKEN), None),
             r#"Bearer realm="dinhdanh", error="invalid_token", error_description="The access token is malformed, expired or revoked.""#
         );
-        assert!(challenge(Scheme::Bearer, Some(&INSUFFICIENT_SCOPE)).ends_with(r#", scope="openid""#));
+        assert!(challenge(Scheme::Bearer, Some(&INSUFFICIENT_SCOPE), None).ends_with(r#", scope="openid""#));
         let odd = Error { description: "x\", y=\"".into(), ..INVALID_TOKEN };
-        assert_eq!(challenge(Scheme::Bearer, Some(&odd)), r#"Bearer realm="dinhdanh", error="invalid_token""#);
+        assert_eq!(challenge(Scheme::Bearer, Some(&odd), None), r#"Bearer realm="dinhdanh", error="invalid_token""#);
     }
 }

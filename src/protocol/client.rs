@@ -62,9 +62,6 @@ impl GrantType {
         }
     }
 
-    /// Those that this version serves.
-    pub const SERVED: &[Self] = &Self::ALL;
-
     /// Whether a person signs in for it.
     pub const fn signs_in(self) -> bool {
         matches!(self, Self::AuthorizationCode | Self::DeviceCode | Self::Ciba)
@@ -110,9 +107,6 @@ impl AuthenticationMethod {
         Self::ClientSecretPost,
         Self::None,
     ];
-
-    /// Those that this version serves.
-    pub const SERVED: &[Self] = &Self::ALL;
 
     /// The name on the wire.
     pub const fn as_str(self) -> &'static str {

@@ -40,6 +40,8 @@ pub mod path {
     pub const REGISTER: &str = "/register";
     /// RFC 8414 3.
     pub const OAUTH_METADATA: &str = "/.well-known/oauth-authorization-server";
+    /// RFC 9728 3.1: what the userinfo endpoint takes.
+    pub const USERINFO_METADATA: &str = "/.well-known/oauth-protected-resource/userinfo";
 }
 
 /// The issuer and what lies below it. Comes from configuration only, never from a request (J1, J2).
@@ -97,7 +99,7 @@ pub struct Capabilities {
 impl Capabilities {
     /// The ways a client can prove itself here, the preferred one first.
     pub fn authentication_methods(&self) -> impl Iterator<Item = AuthenticationMethod> {
-        AuthenticationMethod::SERVED.iter().copied().filter(|method| match method {
+        AuthenticationMethod::ALL.iter().copied().filter(|method| match method {
             AuthenticationMethod::TlsClientAuth => self.certificates && self.client_authorities,
             AuthenticationMethod::SelfSignedTlsClientAuth => self.certificates,
             _ => true,
@@ -119,7 +121,7 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
     let methods: Vec<&str> = capabilities.authentication_methods().map(AuthenticationMethod::as_str).collect();
     let confidential: Vec<&str> = methods.iter().copied().filter(|method| *method != "none").collect();
     let response_modes: Vec<&str> = ResponseMode::ALL.map(ResponseMode::as_str).into_iter().chain(["jwt"]).collect();
-    let grants: Vec<&str> = GrantType::SERVED.iter().map(|grant| grant.as_str()).collect();
+    let grants: Vec<&str> = GrantType::ALL.iter().map(|grant| grant.as_str()).collect();
     let claims: Vec<&str> = [
         "sub",
         "iss",
@@ -158,7 +160,6 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "scopes_supported": scope::PERSON_SCOPES,
         "claims_supported": claims,
         "claim_types_supported": ["normal"],
-        "claims_locales_supported": claim_member::LOCALES,
         "claims_parameter_supported": true,
         "request_parameter_supported": true,
         "request_uri_parameter_supported": true,
@@ -187,6 +188,9 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
     members.extend(identity_assurance());
     // OpenID Connect Discovery 3: nothing is fetched from an address that is not registered.
     members.insert("require_request_uri_registration".to_owned(), true.into());
+    members.insert("claims_locales_supported".to_owned(), json!(claim_member::LOCALES));
+    // RFC 9728 4.
+    members.insert("protected_resources".to_owned(), json!([endpoints.url(path::USERINFO)]));
     if capabilities.representation {
         // RFC 9396 10.
         members.insert("authorization_details_types_supported".to_owned(), json!([representation::TYPE]));
@@ -211,6 +215,32 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
             .map(|(name, path)| ((*name).to_owned(), there.url(path).into()))
             .collect();
         members.insert("mtls_endpoint_aliases".to_owned(), Value::Object(aliases));
+    }
+    document
+}
+
+/// What our own API says of itself (RFC 9728 2): the userinfo endpoint. The registration endpoint is none: its initial
+/// access tokens are handed out by the operator, not by way of a grant.
+pub fn resource(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
+    let algorithms: Vec<&str> = capabilities.signing_algorithms.iter().map(|a| a.as_str()).collect();
+    let scopes: Vec<&str> = scope::PERSON_SCOPES.iter().copied().filter(|s| *s != scope::OFFLINE_ACCESS).collect();
+    let mut document = json!({
+        "resource": endpoints.url(path::USERINFO),
+        "authorization_servers": [endpoints.issuer()],
+        "jwks_uri": endpoints.url(path::JWKS),
+        "scopes_supported": scopes,
+        "bearer_methods_supported": ["header", "body"],
+        "resource_signing_alg_values_supported": algorithms,
+        "resource_name": "Userinfo",
+        "dpop_signing_alg_values_supported": SigningAlgorithm::FAPI.map(SigningAlgorithm::as_str),
+        "dpop_bound_access_tokens_required": false,
+    });
+    let Some(members) = document.as_object_mut() else { return document };
+    if capabilities.certificates {
+        members.insert("tls_client_certificate_bound_access_tokens".to_owned(), true.into());
+    }
+    if capabilities.representation {
+        members.insert("authorization_details_types_supported".to_owned(), json!([representation::TYPE]));
     }
     document
 }
@@ -391,6 +421,22 @@ pub(crate) mod tests {
         for absent in ["documents_supported", "attachments_supported"] {
             assert!(document.get(absent).is_none(), "{absent}");
         }
+    }
+
+    #[test]
+    fn rfc9728_2_the_userinfo_endpoint_says_what_it_takes() {
+        let endpoints = Endpoints::new("https://id.example");
+        let resource = resource(&endpoints, &capabilities());
+        assert_eq!(resource["resource"], document(&endpoints, &capabilities())["userinfo_endpoint"]);
+        assert_eq!(resource["authorization_servers"], json!(["https://id.example"]));
+        assert_eq!(resource["bearer_methods_supported"], json!(["header", "body"]));
+        // RFC 9728 3.1: the well-known part stands between host and path.
+        assert_eq!(path::USERINFO_METADATA, format!("/.well-known/oauth-protected-resource{}", path::USERINFO));
+        assert!(resource.get("tls_client_certificate_bound_access_tokens").is_none());
+        let fewer = Capabilities { representation: false, certificates: true, ..capabilities() };
+        let resource = super::resource(&endpoints, &fewer);
+        assert_eq!(resource["tls_client_certificate_bound_access_tokens"], true);
+        assert!(resource.get("authorization_details_types_supported").is_none());
     }
 
     #[test]

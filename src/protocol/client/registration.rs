@@ -1,7 +1,11 @@
 //! The rules of registration.
 
-use super::{ApplicationType, AuthenticationMethod, ClientMetadata, DeliveryMode, Doors, GrantType, Profile, Sharing};
+use super::{
+    AccessTokenFormat, ApplicationType, AuthenticationMethod, ClientMetadata, DeliveryMode, Doors, GrantType, Profile,
+    Sharing,
+};
 use crate::protocol::encryption::KeyManagement;
+use crate::protocol::representation::{self, RepresentationPolicy};
 use crate::protocol::scope::{self, ScopeSet};
 use crate::protocol::strict_json::{self, Limits};
 use crate::protocol::{AssertionAlgorithm, Error, ErrorCode, SigningAlgorithm, SigningAlgorithms, request_uri, uri};
@@ -112,9 +116,10 @@ const MAX_TERM_DAYS: u32 = 3_650;
 type Rule = fn(&ClientMetadata, RegistrationPolicy) -> Result<(), Error>;
 
 const RULES: &[Rule] = &[
-    served,
     profile,
     signed_everywhere,
+    access_tokens,
+    details_types,
     names,
     grants,
     devices,
@@ -221,22 +226,6 @@ fn content_encryption(doors: &mut Doors) {
     }
 }
 
-/// Members of doors that this version does not serve.
-const UNSERVED: &[&str] = &["access_token_format", "authorization_details_types"];
-
-/// What this version does not serve is refused, never kept and left out.
-fn served(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
-    let method = AuthenticationMethod::SERVED.contains(&metadata.token_endpoint_auth_method);
-    let grants = metadata.grant_types.iter().all(|grant| GrantType::SERVED.contains(grant));
-    let written = serde_json::to_value(&*metadata.doors).unwrap_or_default();
-    let doors =
-        written.as_object().is_some_and(|members| !members.keys().any(|name| UNSERVED.contains(&name.as_str())));
-    if !method || !grants || !doors {
-        return Err(invalid("not_served", "The metadata asks for something that this version does not serve."));
-    }
-    Ok(())
-}
-
 /// A client that signs its requests signs them at every door, and a device's request cannot be signed (A10: the sibling
 /// door).
 fn signed_everywhere(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
@@ -247,6 +236,29 @@ fn signed_everywhere(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result
     if signs && (has(GrantType::DeviceCode) || unsigned_ciba) {
         let description = "A client that signs its requests takes no device_code, and signs its CIBA requests too.";
         return Err(invalid("signed_everywhere", description));
+    }
+    Ok(())
+}
+
+/// Opaque access tokens carry no signature that one could choose.
+fn access_tokens(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
+    let opaque = metadata.doors.access_token_format == AccessTokenFormat::Opaque;
+    if opaque && metadata.access_token_signed_response_alg.is_some() {
+        let description = "access_token_signed_response_alg is of signed access tokens, not of opaque ones.";
+        return Err(invalid("access_token_format", description));
+    }
+    Ok(())
+}
+
+/// RFC 9396 10: types that there are, and that the client was let use.
+fn details_types(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
+    let types = &metadata.doors.authorization_details_types;
+    if types.iter().any(|name| name != representation::TYPE) {
+        return Err(invalid("authorization_details_types", "authorization_details_types names an unknown type."));
+    }
+    if !types.is_empty() && metadata.representation == RepresentationPolicy::Refused {
+        let description = "authorization_details_types needs representation to be allowed or required.";
+        return Err(invalid("authorization_details_types", description));
     }
     Ok(())
 }

@@ -104,14 +104,27 @@ fn members_of_doors_survive_the_store_unchanged() {
     assert_eq!(serde_json::to_value(&read).unwrap(), doors());
 }
 
-/// What is not served yet is refused, member by member, and never kept in silence.
 #[test]
-fn what_this_version_does_not_serve_is_refused() {
-    for (name, value) in doors().as_object().unwrap() {
-        let unserved = UNSERVED.contains(&name.as_str());
-        let refused = register(STRICT, json!({ name: value })).is_err_and(|error| error.reason == "not_served");
-        assert_eq!(refused, unserved, "{name}");
-    }
+fn an_opaque_token_has_no_algorithm() {
+    register(STRICT, json!({ "access_token_format": "opaque" })).unwrap();
+    let both = json!({ "access_token_format": "opaque", "access_token_signed_response_alg": "ES256" });
+    assert_eq!(register(STRICT, both).unwrap_err().reason, "access_token_format");
+    assert!(register(STRICT, json!({ "access_token_format": "sealed" })).is_err());
+}
+
+/// RFC 9396 10.
+#[test]
+fn types_of_authorization_details_are_known_and_allowed() {
+    let types = |types: Value, policy: &str| {
+        register(STRICT, json!({ "authorization_details_types": types, "representation": policy }))
+            .map_err(|error| error.reason)
+    };
+    let ours = json!(["urn:dinhdanh:representation"]);
+    types(ours.clone(), "allowed").unwrap();
+    types(ours.clone(), "required").unwrap();
+    types(json!([]), "refused").unwrap();
+    assert_eq!(types(ours, "refused").unwrap_err(), "authorization_details_types");
+    assert_eq!(types(json!(["payment_initiation"]), "allowed").unwrap_err(), "authorization_details_types");
 }
 
 /// FAPI 2.0 Security Profile 5.3.2.1, 5.4.1.
