@@ -304,10 +304,6 @@ pub(super) fn signed_out() -> Vec<(&'static str, SignedOut)> {
     let portals = |all: &[(&str, Telling)]| {
         all.iter().map(|(name, telling)| ToldPortal { name: text(name), telling: *telling }).collect::<Vec<_>>()
     };
-    let framing = |frame: Frame| Frame {
-        logout_frames: texts(&["https://dvc.binhminh.example/out?iss=https%3A%2F%2Fid.example&sid=0190a0b0"]),
-        ..frame
-    };
     let portal_frame = || Frame { cancel: None, ..flow_frame("/signed-out") };
     let back = || Some(text("https://dvc.binhminh.example/"));
     vec![
@@ -330,15 +326,6 @@ pub(super) fn signed_out() -> Vec<(&'static str, SignedOut)> {
                     ("Cổng Giáo dục", Telling::InBrowser),
                     ("<script>alert(1)</script>", Telling::Never),
                 ]),
-                ..page()
-            },
-        ),
-        (
-            "frames-return",
-            SignedOut {
-                frame: framing(portal_frame()),
-                return_to: back(),
-                portals: portals(&[(PORTAL, Telling::InBrowser)]),
                 ..page()
             },
         ),
