@@ -6,11 +6,9 @@ use serde_json::{Value, json};
 const KIND: &str = "application/json";
 
 async fn house() -> House {
-    let house = House::over(&[
-        ("provider.environment", "sandbox"),
-        ("registration.metadata_document_hosts", "[\"127.0.0.1\"]"),
-    ])
-    .await;
+    let house =
+        House::over(&[("provider.environment", "sandbox"), ("registration.metadata_document_hosts", "127.0.0.1")])
+            .await;
     house.with(&HOA).await;
     house
 }
@@ -109,7 +107,7 @@ async fn s2_documents_count_among_open_registrations_and_are_off_without_the_ope
     let site = WebSite::start().await;
     let house = House::over(&[
         ("provider.environment", "sandbox"),
-        ("registration.metadata_document_hosts", "[\"*\"]"),
+        ("registration.metadata_document_hosts", "*"),
         ("registration.most_open", "2"),
     ])
     .await;

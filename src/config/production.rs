@@ -34,7 +34,7 @@ pub fn production_problems(config: &Config) -> Vec<Problem> {
     if registration.mode == RegistrationMode::Open {
         add("registration.mode", "anybody could register a portal", "set \"token\" or \"off\"");
     }
-    if registration.metadata_document_hosts.iter().any(|host| host == "*") {
+    if registration.takes_documents_of("*") {
         add("registration.metadata_document_hosts", "anybody could be a portal", "name the hosts");
     }
     if registration.agreement_for_all {

@@ -37,8 +37,8 @@ pub struct Registration {
     pub most_open: u32,
     /// Whether every such client may receive what its scopes stand for.
     pub agreement_for_all: bool,
-    /// Hosts whose documents make clients (draft-ietf-oauth-client-id-metadata-document); empty: none do.
-    pub metadata_document_hosts: Vec<String>,
+    /// Hosts whose documents make clients (draft-ietf-oauth-client-id-metadata-document), parted by spaces; empty: none do.
+    pub metadata_document_hosts: String,
     /// Whether every such client uses PKCE.
     pub require_pkce: bool,
 }
@@ -51,6 +51,16 @@ impl Registration {
 
     /// Whether clients appear that nobody vouched for, and go again when nobody uses them.
     pub fn has_strangers(&self) -> bool {
-        self.is_open() || !self.metadata_document_hosts.is_empty()
+        self.is_open() || self.takes_documents()
+    }
+
+    /// Whether clients may be known by the address of a document.
+    pub fn takes_documents(&self) -> bool {
+        !self.metadata_document_hosts.trim().is_empty()
+    }
+
+    /// Whether they may at this host.
+    pub fn takes_documents_of(&self, host: &str) -> bool {
+        self.metadata_document_hosts.split_whitespace().any(|allowed| allowed == host || allowed == "*")
     }
 }

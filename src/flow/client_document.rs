@@ -49,13 +49,12 @@ impl ClientDocuments {
 
 /// The address that a client's identifier is, if this installation takes clients from there.
 fn allowed(services: &Services, client_id: &str) -> Option<Url> {
-    let hosts = &services.config.registration.metadata_document_hosts;
-    if hosts.is_empty() || !client_id.starts_with("http") {
+    let settings = &services.config.registration;
+    if !settings.takes_documents() || !client_id.starts_with("http") {
         return None;
     }
     let url = document::address(client_id, !services.config.provider.is_production())?;
-    let host = url.host_str()?.to_owned();
-    hosts.iter().any(|allowed| *allowed == host || allowed == "*").then_some(url)
+    url.host_str().is_some_and(|host| settings.takes_documents_of(host)).then_some(url)
 }
 
 /// Brings the row of such a client up to date before it is read. Whatever fails leaves the row as it is: one that is not

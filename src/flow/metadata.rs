@@ -96,7 +96,7 @@ pub fn capabilities(services: &Services) -> Capabilities {
         ui_locales: vec!["vi".to_owned(), "en".to_owned()],
         representation: services.organizations.is_connected(),
         registration: services.config.registration.mode != RegistrationMode::Off,
-        client_documents: !services.config.registration.metadata_document_hosts.is_empty(),
+        client_documents: services.config.registration.takes_documents(),
         certificates: services.config.tls.sees_certificates(),
         client_authorities: services.client_authorities.is_some(),
         mtls_origin: services.config.tls.mtls_url.as_ref().map(|url| url.origin().ascii_serialization()),
