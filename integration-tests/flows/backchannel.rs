@@ -20,7 +20,7 @@ use std::time::Duration;
 /// The portal's side, on loopback: what it received, and the status it answers.
 #[derive(Clone)]
 pub struct Ear {
-    heard: Arc<Mutex<Vec<String>>>,
+    pub heard: Arc<Mutex<Vec<String>>>,
     status: Arc<Mutex<u16>>,
     pub url: String,
 }

@@ -2,6 +2,7 @@
 //! and the page that says who knows of it (C16).
 
 use crate::kit::{Browser, HOA, House, MINH, Page, Portal, claims_of, days};
+use crate::{ciba, device};
 use serde_json::{Value, json};
 
 const CSP: &str = "content-security-policy";
@@ -272,4 +273,37 @@ async fn the_page_says_who_was_told_and_who_not_yet() {
     house.deliver().await;
     let page = browser.open(&page.path).await;
     page.has("Told at 09:02").has("No answer yet").has("Signed out of 1 of 2.").lacks("Being told");
+}
+
+/// Back-Channel Logout 1.0: whoever got tokens on another device hears of the sign-out, too, and the tokens end.
+#[tokio::test]
+async fn i5_devices_and_callers_hear_of_the_sign_out_of_who_let_them_in() {
+    for door in ["device", "ciba"] {
+        let ear = crate::backchannel::Ear::answering(200).await;
+        let house = House::new().await;
+        house.with(&HOA).await;
+        let over = json!({ "backchannel_logout_uri": ear.url });
+        let mut browser = house.browser();
+        let (client, (status, tokens)) = if door == "device" {
+            let tv = device::tv(&house, over).await;
+            let answer = device::begun(&house, &tv).await;
+            device::allow(&house, &mut browser, &answer).await.is(200);
+            let tokens = device::poll(&house, &tv, &answer["device_code"]).await;
+            (tv, tokens)
+        } else {
+            let bank = ciba::bank(&house, over).await;
+            let asked = ciba::asked(&house, &bank).await;
+            ciba::allow(&house, &mut browser).await.is(200);
+            let tokens = ciba::poll(&house, &bank, &asked["auth_req_id"]).await;
+            (bank, tokens)
+        };
+        assert_eq!(status, 200, "{door}: {tokens}");
+        let account = browser.open("/account").await;
+        browser.press(&account, "/logout/all", &[]).await.is(200).has("Being told");
+        house.deliver().await;
+        let heard = ear.heard.lock().unwrap().clone();
+        assert_eq!(heard.len(), 1, "{door}");
+        assert_eq!(claims_of(&json!(heard[0]))["sid"], claims_of(&tokens["id_token"])["sid"], "{door}");
+        assert!(!client.is_active(&house, &tokens["access_token"]).await, "{door}");
+    }
 }
