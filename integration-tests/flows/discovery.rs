@@ -4,14 +4,14 @@
 
 use crate::certificates::{Authority, Shown, post, self_signed};
 use crate::ciba::CIBA;
-use crate::kit::{Browser, HOA, House, Page, Portal, Reader, claims_of};
+use crate::kit::{Browser, HOA, House, Page, Portal, Reader, WebSite, claims_of};
 use crate::verified::confirmed;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use dinhdanh::base::{Clock, SystemEntropy, random_token};
-use dinhdanh::crypto;
+use dinhdanh::crypto::{self, Recipient, encrypt};
 use dinhdanh::identity::{IdentityLevel, RegisterState};
-use dinhdanh::protocol::encryption::KeyManagement;
+use dinhdanh::protocol::encryption::{ContentEncryption, KeyManagement};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Map, Value, json};
 
@@ -31,6 +31,7 @@ async fn h5_the_same_where_everything_is_switched_on() {
     let house = House::over(&[
         ("provider.environment", "sandbox"),
         ("registration.mode", "open"),
+        ("registration.metadata_document_hosts", "*"),
         ("tls.client_ca", file.to_str().unwrap()),
         ("tls.client_certificate_header", "client-cert"),
         ("tls.trusted_proxies", "192.0.2.1"),
@@ -75,6 +76,9 @@ async fn prove(mut stage: Stage) {
     if !document.contains_key("tls_client_certificate_bound_access_tokens") {
         assert!(!stage.holds("tls_client_certificate_bound_access_tokens").await);
     }
+    if !document.contains_key("client_id_metadata_document_supported") {
+        assert!(!stage.holds("client_id_metadata_document_supported").await);
+    }
 }
 
 const SIGNATURES: &[&str] = &["RS256", "PS256", "ES256", "EdDSA", "HS256", "ES384", "none"];
@@ -118,7 +122,7 @@ fn others(member: &str) -> &'static [&'static str] {
         "backchannel_token_delivery_modes_supported" => &["poll", "ping", "push"],
         "authorization_details_types_supported" => &["payment_initiation"],
         // RFC 6749 3.3: an unknown scope belongs to somebody's resource. Core 3.1.2.1: an unknown display is no error.
-        "scopes_supported" | "display_values_supported" => &[],
+        "scopes_supported" | "display_values_supported" | "protected_resources" => &[],
         _ if member.ends_with("signing_alg_values_supported") => SIGNATURES,
         _ if member.ends_with("encryption_alg_values_supported") => {
             &["RSA1_5", "RSA-OAEP", "A128KW", "A256KW", "dir", "PBES2-HS256+A128KW"]
@@ -277,6 +281,7 @@ impl Stage {
             "subject_types_supported" => self.portal(json!({ "subject_type": value })).await.is_some(),
             "scopes_supported" => self.gives_scope(value).await,
             "claims_supported" => self.tells(value).await,
+            "protected_resources" => self.describes_itself(value).await,
             "claims_locales_supported" => self.tells(&format!("name#{value}")).await,
             "claims_in_verified_claims_supported" => {
                 self.verifies(json!({ "trust_framework": null }), value).await.is_some()
@@ -340,6 +345,8 @@ impl Stage {
                 self.proves(member, method, value).await
             }
             _ => match member.split_once("_encryption_") {
+                Some(("request_object", kind)) if kind.starts_with("alg") => self.opens((value, "A128GCM")).await,
+                Some(("request_object", _)) => self.opens(("ECDH-ES", value)).await,
                 Some((answer, kind)) if kind.starts_with("alg") => self.encrypts(answer, (value, "A128GCM")).await,
                 Some((answer, _)) => self.encrypts(answer, ("ECDH-ES", value)).await,
                 None => self.signs(member, value).await,
@@ -371,6 +378,61 @@ impl Stage {
             other => panic!("nothing encrypts {other}"),
         };
         reader.open(&told).is_some()
+    }
+
+    /// Whether a signed request counts that was encrypted to a key of ours in this way (RFC 9101 6.1).
+    async fn opens(&mut self, (alg, enc): (&str, &str)) -> bool {
+        let (Some(algorithm), Some(content)) = (KeyManagement::parse(alg), ContentEncryption::parse(enc)) else {
+            let over = json!({ "request_object_encryption_alg": alg, "request_object_encryption_enc": enc });
+            return self.portal(over).await.is_some();
+        };
+        let jwks: Value = serde_json::from_str(&self.house.browser().fetch("/jwks").await.body).unwrap();
+        let Ok(to) = Recipient::from_jwks(&jwks, algorithm) else { return false };
+        let signer = Signer::new("ES256", "").unwrap();
+        let over = json!({
+            "request_object_signing_alg": "ES256", "request_object_encryption_alg": alg,
+            "request_object_encryption_enc": enc, "jwks": signer.jwks(),
+        });
+        let Some(portal) = self.portal(over).await else { return false };
+        let signed = self.signed_request(&portal, &signer);
+        let sealed = encrypt(&to, content, Some("JWT"), signed.as_bytes()).unwrap();
+        self.heeds(&portal, ("request", &sealed)).await
+    }
+
+    fn signed_request(&self, portal: &Portal, signer: &Signer) -> String {
+        let mut claims = self.claims(portal);
+        for (name, value) in portal.members(&[("state", "signed")]) {
+            claims[name] = json!(value);
+        }
+        claims.as_object_mut().unwrap().remove("sub");
+        signer.sign("oauth-authz-req+jwt", &claims)
+    }
+
+    /// Whether the request that a parameter brings counts, and not what stands beside it.
+    async fn heeds(&mut self, portal: &Portal, (name, value): (&str, &str)) -> bool {
+        let answer = self.answer(portal, &[(name, value), ("state", "beside")]).await;
+        answer.get("state") == Some(&json!("signed")) && answer.contains_key("code")
+    }
+
+    /// Whether a signed request is fetched from an address of its portal, registered there or not (Core 6.2).
+    async fn fetches(&mut self, registered: bool) -> bool {
+        let site = WebSite::start().await;
+        let signer = Signer::new("ES256", "").unwrap();
+        let addresses = if registered { vec![format!("{}/request", site.url)] } else { Vec::new() };
+        let over = json!({
+            "request_object_signing_alg": "ES256", "request_uris": addresses, "jwks": signer.jwks(),
+        });
+        let Some(portal) = self.portal(over).await else { return false };
+        let address = site.put("/request", "application/jwt", self.signed_request(&portal, &signer));
+        self.heeds(&portal, ("request_uri", &address)).await
+    }
+
+    /// RFC 9728 3: the document about a resource names it, and us.
+    async fn describes_itself(&self, resource: &str) -> bool {
+        let Some(path) = resource.strip_prefix(self.house.services.issuer()) else { return false };
+        let page = self.house.browser().fetch(&format!("/.well-known/oauth-protected-resource{path}")).await;
+        let told: Value = serde_json::from_str(&page.body).unwrap_or_default();
+        told["resource"] == resource && told["authorization_servers"] == json!([self.house.services.issuer()])
     }
 
     /// The answer to introspection as a JWT (RFC 9701 4).
@@ -545,14 +607,8 @@ impl Stage {
             over["jwks"] = signer.jwks();
         }
         let Some(portal) = self.portal(over).await else { return false };
-        let mut claims = self.claims(&portal);
-        for (name, value) in portal.members(&[("state", "signed")]) {
-            claims[name] = json!(value);
-        }
-        claims.as_object_mut().unwrap().remove("sub");
-        let signed = signer.sign("oauth-authz-req+jwt", &claims);
-        let answer = self.answer(&portal, &[("request", &signed), ("state", "beside")]).await;
-        answer.get("state") == Some(&json!("signed")) && answer.contains_key("code")
+        let signed = self.signed_request(&portal, &signer);
+        self.heeds(&portal, ("request", &signed)).await
     }
 
     async fn binds_by(&mut self, algorithm: &str) -> bool {
@@ -596,6 +652,16 @@ impl Stage {
         portal.call(&self.house, "/backchannel_authentication", &[("request", &signed)]).await.0 == 200
     }
 
+    /// Whether a client is known by the address of a document about it.
+    async fn knows_clients_by_document(&self) -> bool {
+        let site = WebSite::start().await;
+        let (id, redirect) = (format!("{}/client", site.url), format!("{}/cb", site.url));
+        let document = json!({ "client_id": id, "redirect_uris": [redirect], "client_name": "P" }).to_string();
+        site.put("/client", "application/json", document);
+        let portal = Portal { id, secret: String::new(), redirect, scope: "openid" };
+        portal.ask(&mut self.house.browser(), &[]).await.body.contains("name=\"identifier\"")
+    }
+
     /// Members that are said with yes or no.
     async fn holds(&mut self, member: &str) -> bool {
         let portal = self.portal(json!({ "sharing": sharing() })).await.unwrap();
@@ -606,9 +672,9 @@ impl Stage {
             "claims_parameter_supported" => self.tells("name").await,
             "verified_claims_supported" => self.verifies(json!({ "trust_framework": null }), "name").await.is_some(),
             "request_parameter_supported" => self.heeds_signed_request("ES256").await,
-            "request_uri_parameter_supported" => {
-                self.portal(json!({ "request_uris": ["https://portal.example/request"] })).await.is_some()
-            }
+            "request_uri_parameter_supported" => self.fetches(true).await,
+            "require_request_uri_registration" => !self.fetches(false).await,
+            "client_id_metadata_document_supported" => self.knows_clients_by_document().await,
             "authorization_response_iss_parameter_supported" => self.answer(&portal, &[]).await.contains_key("iss"),
             "backchannel_logout_supported" => {
                 let id = format!("portal-{}", self.portals + 1);
