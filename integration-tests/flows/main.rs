@@ -28,6 +28,7 @@ mod create;
 mod cross_origin;
 #[cfg(test)]
 mod device;
+#[cfg(test)]
 mod discovery;
 #[cfg(test)]
 mod encrypted;

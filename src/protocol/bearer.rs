@@ -159,9 +159,9 @@ mod tests {
 
     #[test]
     fn rfc9728_5_1_a_challenge_says_where_the_metadata_are() {
-        let metadata = Some("https://id.example/.well-known/oauth-protected-resource/userinfo");
-        let told = challenge(Scheme::Bearer, Some(&INVALID_TOKEN), metadata);
-        assert!(told.ends_with(&format!(r#", resource_metadata="{}""#, metadata.unwrap())), "{told}");
+        let metadata = "https://id.example/.well-known/oauth-protected-resource/userinfo";
+        let told = challenge(Scheme::Bearer, Some(&INVALID_TOKEN), Some(metadata));
+        assert!(told.ends_with(&format!(r#", resource_metadata="{metadata}""#)), "{told}");
     }
 
     #[test]
