@@ -45,8 +45,15 @@ impl SigningAlgorithm {
 }
 
 /// Some of [`SigningAlgorithm::ALL`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SigningAlgorithms(u8);
+
+/// All, as the configuration is shipped.
+impl Default for SigningAlgorithms {
+    fn default() -> Self {
+        Self::ALL
+    }
+}
 
 impl SigningAlgorithms {
     /// All of them.
