@@ -166,9 +166,11 @@ async fn list(db: &Db, json: bool) -> Result<(), Failure> {
     for key in &keys {
         let (_, words) = state(key, now);
         output::line(format!(
-            "{}  {:12}  published {}  {words}",
+            "{}  {:12}  {} {}  {words}",
             key.kid,
             key.algorithm.as_str(),
+            // A key that clients encrypt to is published when it is offered, and not before.
+            if key.algorithm.key_use() == "sig" { "published" } else { "made" },
             moment(key.published_at)
         ));
     }

@@ -77,7 +77,7 @@ describe('jose (Node)', () => {
     assert.deepEqual(algorithms, ['ECDH-ES', 'RSA-OAEP-256']);
     const request = await new SignJWT({
       client_id: client.client_id, response_type: 'code', scope: 'openid', state: 's', nonce: 'n',
-      redirect_uri: client.redirect_uris[0], code_challenge_method: 'S256',
+      redirect_uri: `${example.url}/callback`, code_challenge_method: 'S256',
       code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
     }).setProtectedHeader({ alg: 'ES256', typ: 'oauth-authz-req+jwt', kid: 'signs' })
       .setIssuer(client.client_id).setAudience(example.issuer).setExpirationTime('1m').sign(signs.privateKey);

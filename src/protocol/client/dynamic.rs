@@ -181,10 +181,12 @@ impl ClientMetadata {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::ErrorCode;
+    use crate::protocol::{ErrorCode, SigningAlgorithms};
 
     fn registrant() -> Registrant {
-        Registrant { scopes: ScopeSet::parse("openid profile offline_access").unwrap(), ..Registrant::default() }
+        let policy = RegistrationPolicy { signing_algorithms: SigningAlgorithms::ALL, ..RegistrationPolicy::default() };
+        let scopes = ScopeSet::parse("openid profile offline_access").unwrap();
+        Registrant { scopes, policy, ..Registrant::default() }
     }
 
     fn judged(change: Value) -> Result<ClientMetadata, Error> {
