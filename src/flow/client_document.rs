@@ -4,7 +4,7 @@
 
 use super::documents::{self, DocumentLimits};
 use super::self_registration::{self, registrant};
-use super::{Outcome, Services, audit, client_registration};
+use super::{Fault, Outcome, Services, audit, client_registration};
 use crate::audit::AdministrationEvent;
 use crate::base::Timestamp;
 use crate::protocol::ClientMetadata;
@@ -74,7 +74,11 @@ async fn renew(services: &Services, url: &Url, row: Option<&store::client::Clien
     if row.is_none() && self_registration::is_full(services, &services.db).await? {
         return Ok(());
     }
-    let Ok(_place) = services.client_documents.places.try_acquire() else { return Ok(()) };
+    let Ok(_place) = services.client_documents.places.try_acquire() else {
+        // Not remembered: an honest client comes again in a moment. One that is known goes on as it is.
+        let busy = Fault::Overloaded { retry_after: Duration::from_secs(1) };
+        return if row.is_none() { Err(busy) } else { Ok(()) };
+    };
     let limits = DocumentLimits { bytes: MOST_BYTES, ..DocumentLimits::JSON };
     let body = match documents::fetch_document(services, url.as_str(), limits).await {
         Ok(found) => found.body,
