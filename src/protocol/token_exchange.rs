@@ -52,7 +52,9 @@ impl TokenExchange {
         let subject_token =
             subject_token.ok_or_else(|| invalid("subject_token_missing", "subject_token is missing or too long."))?;
         match parameters.get("subject_token_type") {
-            Some(ACCESS_TOKEN_TYPE) => {}
+            // "jwt" tells the form only (RFC 8693 3), and libraries say it of access tokens that are JWTs. Whatever is
+            // said, the token is judged as an access token of ours.
+            Some(ACCESS_TOKEN_TYPE | JWT_TYPE) => {}
             // An ID token says who signed in, and gives no right to anything; a refresh token is its client's alone.
             Some(_) => {
                 let description = "subject_token_type must be urn:ietf:params:oauth:token-type:access_token.";
@@ -315,6 +317,7 @@ mod tests {
         };
         let good = format!("subject_token=x&subject_token_type={at}");
         assert!(read(&good).is_ok());
+        assert!(read(&format!("subject_token=x&subject_token_type={JWT_TYPE}")).is_ok());
         for (query, reason) in [
             (format!("subject_token_type={at}"), "subject_token_missing"),
             (format!("subject_token=&subject_token_type={at}"), "subject_token_missing"),

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { decodeJwt, generateKeyPair } from 'jose';
+import { UnsecuredJWT, decodeJwt, generateKeyPair } from 'jose';
 import * as oauth from 'oauth4webapi';
 import { Example } from '../example.mjs';
 import * as ciba from './doors/ciba.mjs';
@@ -182,18 +182,28 @@ describe('token exchange (RFC 8693)', () => {
   });
 });
 
-describe('encrypted answers (JWE), introspection by JWT (RFC 9701)', () => {
+describe('encrypted requests and answers (JWE), introspection by JWT (RFC 9701)', () => {
   let portal;
   let tokens;
   before(async () => (portal = new encrypted.Portal(provider, await encrypted.register(provider, callback), callback)));
 
   it('reads the answer and the ID token', async () => {
     const { url, visit } = await portal.begin();
+    assert.equal(url.searchParams.get('request').split('.').length, 5);
     const back = await walk(url);
     assert.equal(back.searchParams.get('response').split('.').length, 5);
     tokens = await portal.finish(back, visit);
     assert.equal(tokens.id_token.split('.').length, 5);
     assert.equal(oauth.getValidatedIdTokenClaims(tokens).nonce, visit.nonce);
+  });
+
+  it('f5_is_refused_what_is_encrypted_and_not_signed', async () => {
+    const { url } = await portal.begin();
+    const claims = { iss: portal.client.client_id, aud: provider.issuer, redirect_uri: callback, response_type: 'code', scope: 'openid' };
+    const unsigned = await encrypted.encryptTo(provider, new UnsecuredJWT(claims).encode());
+    url.searchParams.set('request', unsigned);
+    const back = await hoa.walk(url);
+    assert.match(back.url?.searchParams.get('error') ?? '', /^(invalid_request_object|request_not_supported)$/, JSON.stringify(back));
   });
 
   it('reads userinfo, and what introspection says', async () => {

@@ -316,6 +316,10 @@ describe('token exchange (RFC 8693)', () => {
     await assert.rejects(exchange(records.config, tokens.access_token, archive, 'read write'), refusal('invalid_scope'));
     await assert.rejects(exchange(records.config, tokens.access_token, 'https://elsewhere.example', 'read'), refusal('invalid_target'));
     await assert.rejects(exchange(records.config, tokens.id_token, archive, 'read'), refusal('invalid_request'));
+    // Not even as "a JWT".
+    const jwt = { subject_token: tokens.id_token, subject_token_type: 'urn:ietf:params:oauth:token-type:jwt', resource: archive };
+    const grant = 'urn:ietf:params:oauth:grant-type:token-exchange';
+    await assert.rejects(oidc.genericGrantRequest(records.config, grant, jwt), refusal('invalid_request'));
     await assert.rejects(exchange(portal.config, tokens.access_token, archive, 'read'), refusal('unauthorized_client'));
   });
 });

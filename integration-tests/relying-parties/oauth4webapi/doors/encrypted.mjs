@@ -1,10 +1,10 @@
-// A portal whose answers are encrypted to it (JWE): the answer of the authorization endpoint (JARM), the ID token,
-// userinfo, and what introspection says (RFC 9701). oauth4webapi leaves the decryption to a function of one's own; here
-// jose does it.
+// A portal that nobody between can read: its requests are encrypted to the provider (RFC 9101 6.1), and to the portal the
+// answer of the authorization endpoint (JARM), the ID token, userinfo, and what introspection says (RFC 9701).
+// oauth4webapi signs and verifies, and leaves encryption to functions of one's own; here jose does it.
 
-import { compactDecrypt, exportJWK, generateKeyPair } from 'jose';
+import { CompactEncrypt, compactDecrypt, exportJWK, generateKeyPair, importJWK } from 'jose';
 import * as oauth from 'oauth4webapi';
-import { register as registerAt } from './common.mjs';
+import { newKey, register as registerAt } from './common.mjs';
 
 const ALG = 'ECDH-ES';
 const ENC = 'A128CBC-HS256';
@@ -12,14 +12,21 @@ const ENC = 'A128CBC-HS256';
 export async function register(provider, callback) {
   const { privateKey, publicKey } = await generateKeyPair(ALG, { crv: 'P-256' });
   const metadata = { client_name: 'Portal with sealed answers', redirect_uris: [callback], scope: 'openid profile' };
-  metadata.jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: '2026-11-enc', alg: ALG, use: 'enc' }] };
+  const key = await newKey();
+  metadata.jwks = { keys: [key.jwk, { ...(await exportJWK(publicKey)), kid: '2026-11-enc', alg: ALG, use: 'enc' }] };
+  Object.assign(metadata, {
+    require_signed_request_object: true,
+    request_object_signing_alg: 'ES256',
+    request_object_encryption_alg: ALG,
+    request_object_encryption_enc: ENC,
+  });
   for (const answer of ['authorization', 'id_token', 'userinfo', 'introspection']) {
     metadata[`${answer}_signed_response_alg`] = 'ES256';
     metadata[`${answer}_encrypted_response_alg`] = ALG;
     metadata[`${answer}_encrypted_response_enc`] = ENC;
   }
   const client = await registerAt(provider, metadata);
-  return { client, sealed: { [oauth.jweDecrypt]: decryptWith(privateKey) } };
+  return { client, key, sealed: { [oauth.jweDecrypt]: decryptWith(privateKey) } };
 }
 
 /** Nothing but what was registered is decrypted. */
@@ -30,17 +37,26 @@ export function decryptWith(key) {
   };
 }
 
+/** Encrypts to the provider's key for this. */
+export async function encryptTo(provider, text) {
+  const { keys } = await (await fetch(provider.jwks_uri)).json();
+  const jwk = keys.find((one) => one.use === 'enc' && one.alg === ALG);
+  return new CompactEncrypt(new TextEncoder().encode(text))
+    .setProtectedHeader({ alg: ALG, enc: ENC, cty: 'JWT', kid: jwk.kid })
+    .encrypt(await importJWK(jwk, ALG));
+}
+
 export class Portal {
-  constructor(provider, { client, sealed }, callback) {
-    Object.assign(this, { provider, client, sealed, callback });
+  constructor(provider, { client, key, sealed }, callback) {
+    Object.assign(this, { provider, client, key, sealed, callback });
     this.authentication = oauth.ClientSecretBasic(client.client_secret);
   }
 
   async begin() {
     const visit = { verifier: oauth.generateRandomCodeVerifier(), state: oauth.generateRandomState(), nonce: oauth.generateRandomNonce() };
-    const url = new URL(this.provider.authorization_endpoint);
-    url.search = new URLSearchParams({
-      client_id: this.client.client_id,
+    const { provider, client } = this;
+    const parameters = {
+      client_id: client.client_id,
       redirect_uri: this.callback,
       response_type: 'code',
       response_mode: 'jwt',
@@ -49,7 +65,10 @@ export class Portal {
       nonce: visit.nonce,
       code_challenge: await oauth.calculatePKCECodeChallenge(visit.verifier),
       code_challenge_method: 'S256',
-    });
+    };
+    const signed = await oauth.issueRequestObject(provider, client, parameters, this.key.sign);
+    const url = new URL(provider.authorization_endpoint);
+    url.search = new URLSearchParams({ client_id: client.client_id, request: await encryptTo(provider, signed) });
     return { url, visit };
   }
 

@@ -28,13 +28,10 @@ import org.springframework.security.oauth2.client.http.OAuth2ErrorResponseErrorH
 import org.springframework.security.oauth2.client.oidc.authentication.OidcIdTokenDecoderFactory;
 import org.springframework.security.oauth2.client.oidc.authentication.OidcIdTokenValidator;
 import org.springframework.security.oauth2.client.registration.ClientRegistration;
-import org.springframework.security.oauth2.core.OAuth2AccessToken;
-import org.springframework.security.oauth2.core.OAuth2AccessToken.TokenType;
 import org.springframework.security.oauth2.core.converter.ClaimTypeConverter;
 import org.springframework.security.oauth2.core.http.converter.OAuth2AccessTokenResponseHttpMessageConverter;
 import org.springframework.security.oauth2.jose.jws.SignatureAlgorithm;
 import org.springframework.security.oauth2.jwt.BadJwtException;
-import org.springframework.security.oauth2.jwt.Jwt;
 import org.springframework.security.oauth2.jwt.JwtDecoderFactory;
 import org.springframework.security.oauth2.jwt.JwtValidators;
 import org.springframework.security.oauth2.jwt.NimbusJwtDecoder;
@@ -105,11 +102,6 @@ class Doors {
         exchange.addParametersConverter(grant -> MultiValueMap.fromSingleValue(Map.of("resource", archive)));
         var provider = new TokenExchangeOAuth2AuthorizedClientProvider();
         provider.setAccessTokenResponseClient(exchange);
-        // Spring would call the token of the call a JWT; the provider exchanges access tokens.
-        provider.setSubjectTokenResolver(context -> {
-            var token = (Jwt) context.getPrincipal().getPrincipal();
-            return new OAuth2AccessToken(TokenType.BEARER, token.getTokenValue(), token.getIssuedAt(), token.getExpiresAt());
-        });
         return provider;
     }
 
