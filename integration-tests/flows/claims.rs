@@ -51,7 +51,9 @@ async fn core_5_5_claims_are_answered_as_they_were_asked_for() {
         let about = |answer: &Value| -> Vec<String> {
             let person = ["name", "birthdate", "gender", "nickname"];
             let is = |name: &&String| person.iter().any(|claim| name.split('#').next() == Some(claim));
-            answer.as_object().unwrap().keys().filter(is).cloned().collect()
+            let mut named: Vec<String> = answer.as_object().unwrap().keys().filter(is).cloned().collect();
+            named.sort_unstable();
+            named
         };
         assert_eq!(about(&claims_of(&tokens["id_token"])), id_token, "{asked}");
         let answer = portal.userinfo(&house, &tokens["access_token"]).await.1;

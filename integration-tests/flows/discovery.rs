@@ -121,6 +121,7 @@ fn others(member: &str) -> &'static [&'static str] {
         ],
         "backchannel_token_delivery_modes_supported" => &["poll", "ping", "push"],
         "authorization_details_types_supported" => &["payment_initiation"],
+        "protected_resources" => &["https://id.example.vn/introspect", "https://id.example.vn/account"],
         // RFC 6749 3.3: an unknown scope belongs to somebody's resource. Core 3.1.2.1: an unknown display is no error.
         "scopes_supported" | "display_values_supported" | "protected_resources" => &[],
         _ if member.ends_with("signing_alg_values_supported") => SIGNATURES,
@@ -265,6 +266,18 @@ impl Stage {
         assert!(asked != 404 && posted != 404 && (asked, posted) != (405, 405), "{member}: {asked} {posted}");
     }
 
+    /// RFC 9728 3.3, 5.1: a resource refuses who has no token, and says where its metadata are, which name it.
+    async fn is_described(&mut self, resource: &str) -> bool {
+        let path = resource.strip_prefix(self.house.services.issuer()).unwrap().to_owned();
+        let mut browser = self.house.browser();
+        let page = browser.fetch(&path).await;
+        let told = page.headers.get("www-authenticate").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let Some((_, rest)) = told.split_once("resource_metadata=\"") else { return false };
+        let address = rest.split_once('"').unwrap().0.strip_prefix(self.house.services.issuer()).unwrap();
+        let metadata: Value = serde_json::from_str(&browser.fetch(address).await.body).unwrap();
+        metadata["resource"] == resource && metadata["authorization_servers"] == json!([self.document["issuer"]])
+    }
+
     /// Whether a value does what its member says.
     async fn works(&mut self, member: &str, value: &str) -> bool {
         match member {
@@ -335,6 +348,7 @@ impl Stage {
                 let details = json!([{ "type": value }]).to_string();
                 !self.answer(&portal, &[("authorization_details", &details)]).await.contains_key("error")
             }
+            "protected_resources" => self.is_described(value).await,
             _ if member.ends_with("_auth_methods_supported") => {
                 self.proves(member, value, if value == "client_secret_jwt" { "HS256" } else { "ES256" }).await
             }
