@@ -123,7 +123,7 @@ fn others(member: &str) -> &'static [&'static str] {
         "authorization_details_types_supported" => &["payment_initiation"],
         "protected_resources" => &["https://id.example.vn/introspect", "https://id.example.vn/account"],
         // RFC 6749 3.3: an unknown scope belongs to somebody's resource. Core 3.1.2.1: an unknown display is no error.
-        "scopes_supported" | "display_values_supported" | "protected_resources" => &[],
+        "scopes_supported" | "display_values_supported" => &[],
         _ if member.ends_with("signing_alg_values_supported") => SIGNATURES,
         _ if member.ends_with("encryption_alg_values_supported") => {
             &["RSA1_5", "RSA-OAEP", "A128KW", "A256KW", "dir", "PBES2-HS256+A128KW"]
@@ -294,7 +294,6 @@ impl Stage {
             "subject_types_supported" => self.portal(json!({ "subject_type": value })).await.is_some(),
             "scopes_supported" => self.gives_scope(value).await,
             "claims_supported" => self.tells(value).await,
-            "protected_resources" => self.describes_itself(value).await,
             "claims_locales_supported" => self.tells(&format!("name#{value}")).await,
             "claims_in_verified_claims_supported" => {
                 self.verifies(json!({ "trust_framework": null }), value).await.is_some()
@@ -439,14 +438,6 @@ impl Stage {
         let Some(portal) = self.portal(over).await else { return false };
         let address = site.put("/request", "application/jwt", self.signed_request(&portal, &signer));
         self.heeds(&portal, ("request_uri", &address)).await
-    }
-
-    /// RFC 9728 3: the document about a resource names it, and us.
-    async fn describes_itself(&self, resource: &str) -> bool {
-        let Some(path) = resource.strip_prefix(self.house.services.issuer()) else { return false };
-        let page = self.house.browser().fetch(&format!("/.well-known/oauth-protected-resource{path}")).await;
-        let told: Value = serde_json::from_str(&page.body).unwrap_or_default();
-        told["resource"] == resource && told["authorization_servers"] == json!([self.house.services.issuer()])
     }
 
     /// The answer to introspection as a JWT (RFC 9701 4).
