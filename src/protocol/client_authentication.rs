@@ -18,7 +18,7 @@ use std::time::Duration;
 pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// The longest an assertion may still live (F3).
 pub const MAX_ASSERTION_LIFETIME: Duration = Duration::from_secs(5 * 60);
-/// How far clocks may differ (T6).
+/// How far clocks may differ for `iat` and `nbf` (T6).
 pub const CLOCK_LEEWAY: Duration = Duration::from_secs(60);
 /// Most bytes of a `jti` (F3).
 pub const MAX_JTI_BYTES: usize = 128;
@@ -317,10 +317,10 @@ impl AssertionClaims {
             Some(value) => jws::numeric_date(value).map(Timestamp::from_seconds).map(Some).ok_or(failed(reason)),
         };
         let expires_at = time("exp", "assertion_exp")?.ok_or(failed("assertion_exp"))?;
-        let latest = now.plus(CLOCK_LEEWAY);
-        if expires_at <= now || expires_at > latest.plus(MAX_ASSERTION_LIFETIME) {
+        if expires_at <= now || expires_at > now.plus(MAX_ASSERTION_LIFETIME) {
             return Err(failed("assertion_exp"));
         }
+        let latest = now.plus(CLOCK_LEEWAY);
         let issued_at = time("iat", "assertion_iat")?;
         if issued_at.is_some_and(|issued_at| issued_at > latest || issued_at > expires_at) {
             return Err(failed("assertion_iat"));
