@@ -127,6 +127,7 @@ pub async fn run(arguments: ConformanceArguments, as_json: bool) -> Result<(), F
     demo::add_person(&services, &test).await.map_err(fault)?;
     let email = EmailAddress::parse(EMAIL).map_err(|error| Failure::new(format!("{error:?}")))?;
     conformance::add_email(&services, &who.number, &email).await.map_err(fault)?;
+    conformance::add_evidence(&services, &who.number).await.map_err(fault)?;
     let mut registered = Vec::new();
     for client in clients {
         registered.push(conformance::add_client(&services, client).await.map_err(fault)?.map_err(Failure::new)?);
