@@ -168,13 +168,14 @@ pub async fn introspect_as(
     known: &KnownClient,
     (presented, asks_for_jwt): (&str, bool),
 ) -> Outcome<IntrospectionAnswer> {
-    let answer = introspect(services, known, presented).await?;
     if !asks_for_jwt {
-        return Ok(IntrospectionAnswer::Plain(answer));
+        return introspect(services, known, presented).await.map(IntrospectionAnswer::Plain);
     }
     let client = &known.client;
     let doors = &client.metadata.doors;
+    // First the key, which may be waited for, then what is true at that moment (I2).
     let envelope = encryption::envelope(services, client, doors.introspection_encryption()).await?;
+    let answer = introspect(services, known, presented).await?;
     let algorithm = doors.introspection_signed_response_alg.unwrap_or(client.id_token_algorithm());
     let claims = introspection::signed_claims(answer, (services.issuer(), &client.client_id), services.clock.now());
     let jwt = token::sign(services, algorithm.as_str(), TokenKind::Introspection, claims)?;

@@ -51,7 +51,8 @@ async fn words((what, number): (&str, usize), path: &str, said: &[(&Citizen, &'s
     for (citizen, action) in said {
         let csrf = citizen.browser.open("/account").await.csrf();
         if *action == "agree" {
-            let answer = [("csrf", csrf.as_str()), ("for", "organization_agree"), ("answer", "no")];
+            let about = path.rsplit('/').next().unwrap();
+            let answer = [("csrf", csrf.as_str()), ("for", "organization_agree"), ("about", about), ("answer", "no")];
             citizen.browser.post("/account/stop", &answer).await;
         }
         forms.push((&citizen.browser, csrf, *action));

@@ -13,7 +13,9 @@ use aws_lc_rs::rsa::{
     KeyPair as RsaKeyPair, KeySize, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, OaepPublicEncryptingKey,
     PrivateDecryptingKey, PublicEncryptingKey, PublicKeyComponents,
 };
-use aws_lc_rs::signature::KeyPair as _;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, EcdsaVerificationAlgorithm, KeyPair as _, ParsedPublicKey,
+};
 use serde_json::{Map, Value, json};
 use std::fmt;
 use zeroize::Zeroizing;
@@ -65,6 +67,13 @@ impl Curve {
         Ok((curve, [&[4u8], x.as_slice(), y.as_slice()].concat()))
     }
 
+    const fn verification(self) -> &'static EcdsaVerificationAlgorithm {
+        match self {
+            Self::P256 => &ECDSA_P256_SHA256_FIXED,
+            Self::P384 => &ECDSA_P384_SHA384_FIXED,
+        }
+    }
+
     fn jwk(self, point: &[u8]) -> Option<Value> {
         let (_, coordinates) = point.split_at_checked(1)?;
         let (x, y) = coordinates.split_at_checked(self.coordinate_bytes())?;
@@ -106,12 +115,26 @@ impl Recipient {
     pub fn from_jwks(jwks: &Value, algorithm: KeyManagement) -> Result<Self, JweError> {
         let keys = jwks.get("keys").and_then(Value::as_array).ok_or(JweError::KeySet)?;
         let fitting = || keys.iter().filter_map(Value::as_object).filter(|jwk| algorithm.fits(jwk));
-        let said = fitting().find(|jwk| jwk.contains_key("use"));
-        let jwk = said.or_else(|| fitting().next()).ok_or(JweError::UnknownKey)?;
+        let said = fitting().filter(|jwk| jwk.contains_key("use"));
+        let unsaid = fitting().filter(|jwk| !jwk.contains_key("use"));
+        let mut outcome = JweError::UnknownKey;
+        // A broken key beside a good one is passed over: found out later, it would cost the client its code.
+        for jwk in said.chain(unsaid) {
+            match Self::from_jwk(jwk, algorithm) {
+                Ok(recipient) => return Ok(recipient),
+                Err(error) => outcome = error,
+            }
+        }
+        Err(outcome)
+    }
+
+    fn from_jwk(jwk: &Map<String, Value>, algorithm: KeyManagement) -> Result<Self, JweError> {
         let public = match algorithm {
             KeyManagement::RsaOaep256 => Public::Rsa(rsa_public(jwk)?),
             KeyManagement::EcdhEs | KeyManagement::EcdhEsA256kw => {
                 let (curve, point) = Curve::point(jwk)?;
+                // Reading it for signatures says whether it lies on its curve.
+                ParsedPublicKey::new(curve.verification(), &point).map_err(|_| JweError::KeySet)?;
                 Public::Ec(curve, point)
             }
         };

@@ -4,7 +4,7 @@
 use super::super::session::LiveSession;
 use super::super::{Outcome, Services, audit};
 use crate::audit::{AccountEvent, Word};
-use crate::base::{SessionId, Timestamp, random_token, sha256};
+use crate::base::{OrganizationId, SessionId, Timestamp, random_token, sha256};
 use crate::cache::Space;
 use crate::db::Tx;
 use crate::flow::level::Ways;
@@ -84,12 +84,14 @@ impl Purpose {
 pub struct Confirmation {
     session: SessionId,
     purpose: Purpose,
+    about: Option<OrganizationId>,
     nonce: String,
     at: Timestamp,
 }
 
-fn key(live: &LiveSession, purpose: Purpose) -> String {
-    format!("{}:{}", live.session.id, purpose.as_str())
+fn key(live: &LiveSession, (purpose, about): (Purpose, Option<OrganizationId>)) -> String {
+    let about = about.map(|id| id.to_string()).unwrap_or_default();
+    format!("{}:{}:{about}", live.session.id, purpose.as_str())
 }
 
 /// Whether the question comes before adding a passkey: only where there is something to steal already.
@@ -97,21 +99,30 @@ pub fn before_passkey(ways: &Ways) -> bool {
     !ways.passkeys.is_empty()
 }
 
-/// Takes down that nobody is telling the person what to do.
-pub async fn confirm(services: &Services, live: &LiveSession, purpose: Purpose) -> Outcome<()> {
+/// Takes down that nobody is telling the person what to do. `about`: the organization that is meant, where it takes one.
+pub async fn confirm(
+    services: &Services,
+    live: &LiveSession,
+    (purpose, about): (Purpose, Option<OrganizationId>),
+) -> Outcome<()> {
     let confirmation = Confirmation {
         session: live.session.id,
         purpose,
+        about,
         nonce: random_token(&*services.entropy),
         at: services.clock.now(),
     };
     let bytes = serde_json::to_vec(&confirmation)?;
-    Ok(services.cache.put(SPACE, &key(live, purpose), &bytes, LIFETIME).await?)
+    Ok(services.cache.put(SPACE, &key(live, (purpose, about)), &bytes, LIFETIME).await?)
 }
 
 /// The person is being told what to do: what was answered before counts no more.
-pub async fn stopped(services: &Services, live: &LiveSession, purpose: Purpose) -> Outcome<()> {
-    services.cache.remove(SPACE, &key(live, purpose)).await?;
+pub async fn stopped(
+    services: &Services,
+    live: &LiveSession,
+    (purpose, about): (Purpose, Option<OrganizationId>),
+) -> Outcome<()> {
+    services.cache.remove(SPACE, &key(live, (purpose, about))).await?;
     let event = AccountEvent::ScamStopped { purpose: Word::new(purpose.as_str()) };
     let mut tx = services.db.begin().await?;
     audit::append(&mut tx, audit::entry(services, event).person(live.session.person_id).session(live.session.id))
@@ -122,12 +133,21 @@ pub async fn stopped(services: &Services, live: &LiveSession, purpose: Purpose) 
 
 /// The answer for this purpose, if one was given lately.
 pub async fn find(services: &Services, live: &LiveSession, purpose: Purpose) -> Outcome<Option<Confirmation>> {
-    let Some(bytes) = services.cache.get(SPACE, &key(live, purpose)).await? else {
+    find_about(services, live, (purpose, None)).await
+}
+
+/// The same, about one organization: an answer about another is none.
+pub async fn find_about(
+    services: &Services,
+    live: &LiveSession,
+    (purpose, about): (Purpose, Option<OrganizationId>),
+) -> Outcome<Option<Confirmation>> {
+    let Some(bytes) = services.cache.get(SPACE, &key(live, (purpose, about))).await? else {
         return Ok(None);
     };
     let found: Confirmation = serde_json::from_slice(&bytes)?;
     let now = services.clock.now();
-    let fits = found.session == live.session.id && found.purpose == purpose;
+    let fits = found.session == live.session.id && (found.purpose, found.about) == (purpose, about);
     if !fits || now.since(found.at) > LIFETIME {
         return Ok(None);
     }

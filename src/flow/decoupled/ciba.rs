@@ -41,10 +41,8 @@ pub async fn ask(services: &Services, known: &KnownClient, parameters: &Paramete
         return Ok(Err(Error::UNMET_AUTHENTICATION_REQUIREMENTS));
     }
     // Counted by the hint and not by whom it names: the answer tells nobody who is known (N1).
-    let hint: &[u8] = match &read.hint {
-        Hint::IdToken(hint) | Hint::Login(hint) => hint.as_bytes(),
-    };
-    let parts: [&[u8]; 3] = [b"request", known.client.client_id.as_bytes(), hint];
+    let hint = ration_of(services, known, &read.hint);
+    let parts: [&[u8]; 3] = [b"request", known.client.client_id.as_bytes(), hint.as_bytes()];
     let hinted = services.sealer.keyed_digest("throttle", &parts).map_err(Fault::internal)?;
     // A suite asks its one person again and again, and answers itself.
     let rationed = !services.config.conformance.ciba_approval;
@@ -55,6 +53,20 @@ pub async fn ask(services: &Services, known: &KnownClient, parameters: &Paramete
         Ok(person) => keep(services, known, read, person).await.map(Ok),
         Err(error) => Ok(Err(error)),
     }
+}
+
+/// One name for every spelling of a hint: of a number, a phone, or an ID token and those after it.
+fn ration_of(services: &Services, known: &KnownClient, hint: &Hint) -> String {
+    let spelled_once = match hint {
+        Hint::IdToken(hint) => authorize::hinted_subject(services, hint, &known.client.client_id),
+        Hint::Login(hint) => PersonalNumber::parse(hint)
+            .map(|number| number.as_str().to_owned())
+            .or_else(|_| PhoneNumber::parse(hint).map(|phone| phone.as_str().to_owned()))
+            .ok(),
+    };
+    spelled_once.unwrap_or_else(|| match hint {
+        Hint::IdToken(hint) | Hint::Login(hint) => hint.clone(),
+    })
 }
 
 /// The request, from the body or out of the signed request.

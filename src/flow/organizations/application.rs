@@ -288,7 +288,7 @@ pub async fn decide(services: &Services, live: &LiveSession, id: OrganizationId,
     }
     // Saying no is no risk; saying yes opens an account that acts for the organization (C11).
     let confirmed = if agreed {
-        match stop::find(services, live, Purpose::OrganizationAgree).await? {
+        match stop::find_about(services, live, (Purpose::OrganizationAgree, Some(id))).await? {
             Some(confirmed) => Some(confirmed),
             None => return Ok(Decided::Stop),
         }

@@ -32,7 +32,7 @@ pub async fn close(services: &Services, live: &LiveSession, id: OrganizationId) 
         Err(CannotAct::Stale) => return Ok(Closed::RegisterDown),
         Err(_) => return Ok(Closed::Gone),
     }
-    let Some(confirmed) = stop::find(services, live, Purpose::OrganizationClose).await? else {
+    let Some(confirmed) = stop::find_about(services, live, (Purpose::OrganizationClose, Some(id))).await? else {
         return Ok(Closed::Stop);
     };
     let now = services.clock.now();

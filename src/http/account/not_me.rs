@@ -1,6 +1,7 @@
 //! C29: "not me", with a session or with the code of a notice.
 
 use super::super::AppState;
+use super::super::cookies;
 use super::super::form::{self, Form};
 use super::super::problem::{Answer, Problem, show};
 use super::super::visitor::{Visitor, csrf_holds, csrf_token};
@@ -15,7 +16,7 @@ use crate::view::{self, ErrorText, ProblemReason};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 /// Names the form token of the page that needs no session: what it does needs a number and a code.
 const NO_SESSION: &str = "not-me";
@@ -61,7 +62,8 @@ pub async fn report(OwnForm { own, form }: OwnForm) -> Answer<Response> {
         ReportAction::Freeze => logout::farewell(own.services(), own.live.session.id).await?.frames,
         ReportAction::Report | ReportAction::EndSessions => Vec::new(),
     };
-    reported(&own.state, &own.visitor, (action, number), frames)
+    let page = reported(&own.state, &own.visitor, (action, number), frames)?;
+    Ok(if action == ReportAction::Freeze { (cookies::sign_out(), page).into_response() } else { page })
 }
 
 /// What was done, and the number to ask by. The session may be over by now.

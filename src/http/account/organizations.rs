@@ -244,7 +244,7 @@ pub async fn close_page(Path(id): Path<String>, own: Own) -> Answer<Response> {
         Ok(found) => found,
         Err(first) => return Ok(first),
     };
-    if stop::find(own.services(), &own.live, Purpose::OrganizationClose).await?.is_none() {
+    if stop::find_about(own.services(), &own.live, (Purpose::OrganizationClose, Some(id))).await?.is_none() {
         return Ok(stop_page::first_about(Purpose::OrganizationClose, id));
     }
     close_view(&own, &found, false)

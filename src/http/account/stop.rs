@@ -27,6 +27,11 @@ fn page_of(purpose: Purpose, about: Option<OrganizationId>) -> String {
     page.to_owned()
 }
 
+/// The organization that an answer is about: only where the change is one of a single organization.
+fn meant(purpose: Purpose, about: Option<OrganizationId>) -> Option<OrganizationId> {
+    about.filter(|_| matches!(purpose, Purpose::OrganizationAgree | Purpose::OrganizationClose))
+}
+
 /// To the stop page, before anything else.
 pub fn first(purpose: Purpose) -> Response {
     Redirect::to(&address(purpose, None)).into_response()
@@ -67,11 +72,11 @@ pub async fn answer(OwnForm { own, form }: OwnForm) -> Answer<Response> {
     let about = form.get("about").parse().ok();
     match form.get("answer") {
         "no" => {
-            stop::confirm(own.services(), &own.live, purpose).await?;
+            stop::confirm(own.services(), &own.live, (purpose, meant(purpose, about))).await?;
             Ok(Redirect::to(&page_of(purpose, about)).into_response())
         }
         "yes" => {
-            stop::stopped(own.services(), &own.live, purpose).await?;
+            stop::stopped(own.services(), &own.live, (purpose, meant(purpose, about))).await?;
             let frame = own.frame(None)?;
             own.show(&view::ScamStop { frame })
         }

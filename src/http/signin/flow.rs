@@ -253,22 +253,24 @@ pub fn enter(visitor: &Visitor, begun: &Begun, to: &str) -> Answer<Response> {
     Ok((jar, Redirect::to(to)).into_response())
 }
 
-/// The browser's state goes with the answer that tells a portal of it, and without a session there is none.
-fn login_state(visitor: &Visitor, answer: &AuthorizeResponse) -> CookieJar {
+/// The browser's state goes with the answer that tells a portal of it, and with a session that is over. A request without
+/// the session's cookie says nothing of it: another site may have sent it.
+async fn login_state(state: &AppState, visitor: &Visitor, answer: &AuthorizeResponse) -> Answer<CookieJar> {
     let kept = visitor.cookie(cookies::BROWSER_STATE);
-    let gone = matches!(&answer.answer, AuthorizeAnswer::Error(error) if error.code == ErrorCode::LoginRequired);
-    match &answer.login {
+    let refused = matches!(&answer.answer, AuthorizeAnswer::Error(error) if error.code == ErrorCode::LoginRequired);
+    let gone = refused && visitor.cookie(cookies::SESSION).is_some() && visitor.session(state).await?.is_none();
+    Ok(match &answer.login {
         Some(login) if kept != Some(&login.browser_state) => {
             CookieJar::new().add(cookies::browser_state(&login.browser_state))
         }
         None if gone && kept.is_some() => CookieJar::new().add(cookies::expire(cookies::BROWSER_STATE)),
         _ => CookieJar::new(),
-    }
+    })
 }
 
 /// Gives an answer to the portal: by redirect, or by a page that posts itself (C15).
 pub async fn deliver(state: &AppState, visitor: &Visitor, answer: &AuthorizeResponse) -> Answer<Response> {
-    let jar = login_state(visitor, answer);
+    let jar = login_state(state, visitor, answer).await?;
     match authorize::delivery(&state.services, answer).await? {
         Delivery::Redirect(location) => Ok((jar, Redirect::to(&location)).into_response()),
         Delivery::FormPost { action, fields } => {
