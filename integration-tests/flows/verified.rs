@@ -89,15 +89,16 @@ async fn ida_both_places_answer_what_was_asked_for_with_the_registers_evidence()
     assert_eq!(&id_token["verified_claims"], verified);
     assert_eq!(verified["claims"], json!({ "name": HOA.name, "birthdate": HOA.birth }), "nothing verifies a phone");
     let verification = &verified["verification"];
+    let day = format!("{}T00:00:00Z", at.to_string().split_once('T').unwrap().0);
     assert_eq!(verification["trust_framework"], FRAMEWORK);
-    assert_eq!((&verification["assurance_level"], &verification["time"]), (&json!("1"), &json!(at.to_string())));
+    assert_eq!((&verification["assurance_level"], &verification["time"]), (&json!("1"), &json!(day)));
     let record = &verification["evidence"][0];
     assert_eq!(
         (&record["type"], &record["record"]["type"]),
         (&json!("electronic_record"), &json!("population_register"))
     );
     let check = &record["check_details"][0];
-    assert_eq!((&check["check_method"], &check["time"]), (&json!("data"), &json!(at.to_string())));
+    assert_eq!((&check["check_method"], &check["time"]), (&json!("data"), &json!(day)));
     assert_eq!(check["check_id"].as_str().unwrap().len(), 43, "a digest, not the id itself");
     assert!(!userinfo.to_string().contains("0190aa-message"));
     // Verified claims are no plain ones.
@@ -107,6 +108,27 @@ async fn ida_both_places_answer_what_was_asked_for_with_the_registers_evidence()
     // And the release stands in the person's record.
     let records = store::disclosure::list_for(&house.services.db, who, None, 50).await.unwrap();
     assert_eq!(records[0].claims, ["name", "birthdate", "verified_claims"]);
+}
+
+#[tokio::test]
+async fn h6_two_portals_cannot_join_a_person_by_the_registers_check() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    confirmed(&house, who, RegisterState::Verified).await;
+    let evidence = json!([{ "type": { "value": "electronic_record" },
+        "check_details": [{ "check_method": null, "check_id": null, "time": null }] }]);
+    let asked = in_both(&wanted(&json!({ "time": null, "evidence": evidence }), &json!({ "name": null })));
+    let mut checks = Vec::new();
+    for id in ["bank", "notary"] {
+        let portal = Portal::with(&house, id, sharing("consent", &["name"])).await;
+        let (id_token, userinfo) = said(&house, &portal, &HOA, &asked).await;
+        let check = userinfo["verified_claims"]["verification"]["evidence"][0]["check_details"][0].clone();
+        assert_eq!(id_token["verified_claims"]["verification"]["evidence"][0]["check_details"][0], check);
+        assert!(check["time"].as_str().unwrap().ends_with("T00:00:00Z"), "{check}");
+        checks.push(check["check_id"].clone());
+        house.after(minutes(2));
+    }
+    assert!(checks[0].is_string() && checks[0] != checks[1], "{checks:?}");
 }
 
 #[tokio::test]

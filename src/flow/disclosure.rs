@@ -2,7 +2,7 @@
 
 use super::clients::KnownClient;
 use super::person::{self, Contacts};
-use super::{Outcome, Services};
+use super::{Fault, Outcome, Services};
 use crate::base::PersonId;
 use crate::identity::{ExchangeEvidence, RegisterState};
 use crate::protocol::authorize::{AuthorizeRequest, Prompt};
@@ -151,20 +151,25 @@ pub async fn leaving(
             .map(|(member, value)| (member.clone(), value.clone()))
             .collect()
     };
-    let verified = verified_claims::answer(requests, &verification(&person), &of(&verified), grant.created_at);
+    let told = verification(services, &person, &known.client.sector)?;
+    let verified = verified_claims::answer(requests, &told, &of(&verified), grant.created_at);
     Ok(Leaving { plain: claims_request::state(&of(&plain), exact, &by_scope), verified })
 }
 
 /// How the register's word on a person is told. What is not kept, such as the exchange of a person who was not matched
-/// by us, is not said.
-fn verification(person: &Person) -> Verification {
-    let check =
-        |evidence: &ExchangeEvidence| RegisterCheck { at: evidence.as_of, message_id: evidence.message_id.clone() };
-    Verification {
+/// by us, is not said. The exchange has another name in each sector: by one name for all, portals would join their
+/// pairwise subjects (H6).
+fn verification(services: &Services, person: &Person, sector: &str) -> Outcome<Verification> {
+    let check = |evidence: &ExchangeEvidence| -> Outcome<RegisterCheck> {
+        let parts = [sector.as_bytes(), evidence.message_id.as_bytes()];
+        let check_id = services.sealer.keyed_digest("check_id", &parts).map_err(Fault::internal)?;
+        Ok(RegisterCheck { at: evidence.as_of, check_id })
+    };
+    Ok(Verification {
         identity_level: person.identity_level.as_u8(),
         time: person.register_as_of,
-        evidence: person.register_evidence.as_ref().map(check),
-    }
+        evidence: person.register_evidence.as_ref().map(check).transpose()?,
+    })
 }
 
 /// Claim names as stored; a name this version does not know releases nothing.
