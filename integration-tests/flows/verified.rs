@@ -213,9 +213,9 @@ async fn e5_agreement_consent_and_refusal_hold_for_verified_claims_too() {
         &json!({}),
         &json!({ "name": { "purpose": "To compare with <b>your</b> contract" }, "birthdate": null, "personal_number": null }),
     ));
-    // The agreement does not name the personal number: not asked about, not sent. The portal's words are shown as text.
+    // The agreement does not name the personal number: not asked about, not sent.
     let (mut browser, page) = at_consent(&house, &portal, &HOA, &asked).await;
-    page.has("To compare with &#60;b&#62;your&#60;/b&#62; contract").has("How you were verified").lacks(HOA.number);
+    page.has("How you were verified").lacks(HOA.number);
     page.has("name=\"claim\" value=\"birthdate\"");
     let answer = browser.submit(&page, "/consent", &[("action", "accept"), ("claim", "name")]).await;
     let tokens = portal.tokens(&house, &answer).await;
@@ -229,6 +229,34 @@ async fn e5_agreement_consent_and_refusal_hold_for_verified_claims_too() {
     assert!(status == 200 && userinfo.get("verified_claims").is_none(), "{userinfo}");
     let (_, refreshed) = portal.refresh(&house, &tokens["refresh_token"], None).await;
     assert!(claims_of(&refreshed["id_token"]).get("verified_claims").is_none());
+}
+
+#[tokio::test]
+async fn k1_a_purpose_is_shown_only_when_it_is_surely_the_portals_own() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let portal = bank(&house, "consent").await;
+    let wish = |text: &str| json!({ "purpose": text });
+    let asked = in_both(&json!([
+        wanted(
+            &json!({}),
+            &json!({ "name": wish("1: your <b>contract</b>"), "personal_number": wish("0: not agreed") })
+        ),
+        wanted(&json!({}), &json!({ "name": wish("2nd purpose"), "birthdate": wish("3rd purpose") })),
+        wanted(&json!({}), &json!({ "name": wish("4th purpose") })),
+        wanted(&json!({}), &json!({ "name": wish("5th purpose") })),
+    ]));
+    // Anybody can write such a link.
+    let (_, page) = at_consent(&house, &portal, &HOA, &asked).await;
+    page.lacks("1: your").lacks("2nd purpose");
+    house.after(minutes(2));
+    let (status, pushed) = portal.push(&house, &[("claims", &asked)]).await;
+    assert_eq!(status, 201, "{pushed}");
+    let mut browser = house.browser();
+    let page = browser.open(&portal.refer(&pushed["request_uri"])).await;
+    let page = house.sign_in(&mut browser, &page, &HOA).await;
+    page.at("/consent").has("1: your &#60;b&#62;contract&#60;/b&#62;").has("4th purpose");
+    page.lacks("0: not agreed").lacks("5th purpose");
 }
 
 #[tokio::test]

@@ -73,9 +73,10 @@ impl ClaimsRequest {
         self.verified().flat_map(VerifiedClaimsRequest::claims)
     }
 
-    /// What the portal says it wants verified data for, in its own words, each once.
-    pub fn purposes(&self) -> BTreeSet<&str> {
-        self.verified().flat_map(VerifiedClaimsRequest::purposes).collect()
+    /// What the portal says it wants verified data for, in its own words, each once: for the claims that would leave.
+    pub fn purposes(&self, released: &BTreeSet<ClaimName>) -> BTreeSet<String> {
+        let narrowed: Vec<_> = self.verified().filter_map(|request| request.only(released)).collect();
+        narrowed.iter().flat_map(VerifiedClaimsRequest::purposes).map(str::to_owned).collect()
     }
 }
 

@@ -2,6 +2,7 @@
 //! asked for by the `claims` parameter, and the answer, which omits what cannot be met and never invents.
 
 use super::claim_member::ClaimMember;
+use super::client::is_disturbing;
 use super::jwt_claims::Released;
 use super::scope::ClaimName;
 use super::{Error, ErrorCode};
@@ -193,9 +194,10 @@ fn is_sound_constraint(members: &Map<String, Value>) -> bool {
         && !(members.contains_key("value") && members.contains_key("values"))
 }
 
-/// Counted in characters. None is taken away for the page, which escapes them (Implementer's Draft 6.1).
+/// Counted in characters. The page escapes those with a meaning in HTML (Implementer's Draft 6.1); those that would
+/// change how the page reads are refused.
 fn is_purpose(text: &str) -> bool {
-    PURPOSE.contains(&text.chars().count()) && !text.chars().any(char::is_control)
+    PURPOSE.contains(&text.chars().count()) && !text.contains(is_disturbing)
 }
 
 /// Whether every constraint in a wish has the form of one.

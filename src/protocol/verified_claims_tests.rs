@@ -167,7 +167,12 @@ fn ida_a_purpose_has_3_to_300_characters() {
         ("đủ".to_owned(), false),
         ("đ".repeat(300), true),
         ("đ".repeat(301), false),
-        ("a\u{202e}b<script>\"&".to_owned(), true),
+        ("a b<script>\"&".to_owned(), true),
+        ("a\u{202e}b<script>".to_owned(), false),
+        ("a\u{200b}bc".to_owned(), false),
+        ("a\u{2028}bc".to_owned(), false),
+        ("a\u{2066}bc".to_owned(), false),
+        ("a\u{feff}bc".to_owned(), false),
         ("line\nbreak".to_owned(), false),
     ] {
         assert_eq!(purpose(&text).is_ok(), lawful, "{text}");
