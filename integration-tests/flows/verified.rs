@@ -260,6 +260,31 @@ async fn k1_a_purpose_is_shown_only_when_it_is_surely_the_portals_own() {
 }
 
 #[tokio::test]
+async fn e5_a_consent_to_plain_claims_is_none_to_verified_ones() {
+    for basis in ["consent", "law"] {
+        let house = House::new().await;
+        let who = house.with(&HOA).await;
+        confirmed(&house, who, RegisterState::Verified).await;
+        let portal = bank(&house, basis).await;
+        let plain = json!({ "userinfo": { "name": { "essential": true } } }).to_string();
+        let (mut browser, page) = at_consent(&house, &portal, &HOA, &plain).await;
+        page.lacks("How you were verified");
+        browser.submit(&page, "/consent", &[("action", "accept")]).await.code();
+        portal.ask(&mut browser, &[("claims", &plain), ("prompt", "none")]).await.code();
+        let asked = in_both(&wanted(&json!({}), &json!({ "name": { "essential": true } })));
+        let silent = portal.ask(&mut browser, &[("claims", &asked), ("prompt", "none")]).await;
+        assert_eq!(silent.error(), "consent_required", "{basis}");
+        let page = portal.ask(&mut browser, &[("claims", &asked)]).await;
+        page.at("/consent").has("How you were verified");
+        browser.submit(&page, "/consent", &[("action", "accept")]).await.code();
+        // Once known it is known: without a page, and for the plain claim as well.
+        for claims in [&asked, &plain] {
+            portal.ask(&mut browser, &[("claims", claims), ("prompt", "none")]).await.code();
+        }
+    }
+}
+
+#[tokio::test]
 async fn ida_without_a_consent_verified_claims_ask_first() {
     let house = House::new().await;
     house.with(&HOA).await;

@@ -297,7 +297,8 @@ async fn look(
         known_here,
         for_whom_open: for_whom == ForWhom::Ask,
         consent_needed: plan.page_needed && agreed(interaction, session.session.person_id, &plan).is_none(),
-        notice_suffices: plan.by_law && !request.prompts(Prompt::Consent),
+        // The page that only asks who continues does not say how they were verified.
+        notice_suffices: plan.by_law && !plan.verified_unseen && !request.prompts(Prompt::Consent),
         offer_passkey: offer_passkey(services, interaction, session).await?,
         level: verdict,
     };
@@ -406,7 +407,7 @@ pub(super) async fn decide_for(
     interaction.passkey_offered = true;
     if let Some(request) = interaction.request() {
         let plan = disclosure::plan(services, known, request, person).await?;
-        let shown = names(&plan.release.all());
+        let shown = disclosure::told(&plan.release);
         interaction.consent = Some(ConsentAnswer { person, shown, refused: Vec::new() });
     }
     match advance(services, &interaction, Some(live)).await? {
@@ -788,11 +789,11 @@ fn granted_resources(request: &AuthorizeRequest, known: &KnownClient) -> Vec<Str
 
 /// The answer on the consent page, if it is this person's and the page showed all that would leave.
 fn agreed<'a>(interaction: &'a Interaction, person: PersonId, plan: &Plan) -> Option<&'a ConsentAnswer> {
-    let all = plan.release.all();
+    let all = disclosure::told(&plan.release);
     interaction
         .consent
         .as_ref()
-        .filter(|answer| answer.person == person && all.iter().all(|c| answer.shown.iter().any(|s| s == c.as_str())))
+        .filter(|answer| answer.person == person && all.iter().all(|told| answer.shown.contains(told)))
 }
 
 /// Records what the person agreed to, or was told of. Gives the claims that stay back.
@@ -812,18 +813,18 @@ async fn note_consent(
     };
     let told = answer.is_some() || (plan.page_needed && plan.by_law && interaction.continued == Some(person));
     if told {
-        let claims: BTreeSet<_> = plan.release.all().difference(&refused).copied().collect();
+        let claims = disclosure::told(&plan.release.clone().without(&refused));
         let consent = store::consent::Consent {
             person_id: person,
             client_id: known.client.client_id.clone(),
-            claims: names(&claims),
+            claims: claims.clone(),
             refused: names(&refused),
             given_at: now,
             expires_at: now.plus(services.config.tokens.consent_days.duration()),
             ended_at: None,
         };
         store::consent::upsert(tx, &consent).await?;
-        let event = GrantEvent::ConsentGiven { claims: names(&claims), refused: names(&refused) };
+        let event = GrantEvent::ConsentGiven { claims, refused: names(&refused) };
         audit::append(tx, audit::entry(services, event).person(person).client(&known.client.client_id)).await?;
     }
     Ok(refused)
@@ -844,7 +845,7 @@ async fn disclose(
     // How and when they were verified, and for whom they act, says something about them, too.
     let terms = &grant.terms;
     let verified = !(terms.id_token_verified.is_empty() && terms.userinfo_verified.is_empty());
-    told.extend(verified.then(|| "verified_claims".to_owned()));
+    told.extend(verified.then(|| disclosure::VERIFIED.to_owned()));
     told.extend(grant.organization_id.map(|_| "authorization_details".to_owned()));
     if told.is_empty() {
         return Ok(());

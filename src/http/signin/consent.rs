@@ -136,7 +136,7 @@ pub(super) async fn consent(Posted { state, visitor, mut flow, form, .. }: Poste
     let Some((_, plan)) = authorize::plan_for(&state.services, &flow.interaction, &live).await? else {
         return Ok(flow.to("/next"));
     };
-    let shown = plan.release.all().iter().map(|claim| claim.as_str().to_owned()).collect();
+    let shown = disclosure::told(&plan.release);
     let taken = form.all("claim");
     let refused = plan.optional.iter().map(|c| c.as_str()).filter(|c| !taken.contains(c)).map(str::to_owned).collect();
     flow.interaction.consent = Some(ConsentAnswer { person: live.session.person_id, shown, refused });
