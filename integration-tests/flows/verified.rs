@@ -285,6 +285,31 @@ async fn e5_a_consent_to_plain_claims_is_none_to_verified_ones() {
 }
 
 #[tokio::test]
+async fn k5_a_value_asked_for_is_kept_only_with_a_claim_that_leaves() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let portal = bank(&house, "consent").await;
+    // The agreement does not name the number; the person keeps the birth date back.
+    let wish = json!({ "name": { "value": HOA.name }, "birthdate": { "value": "1901-02-03" },
+        "personal_number": { "value": "canary-number" } });
+    let asked = json!({ "id_token": wish, "userinfo": wish }).to_string();
+    let (mut browser, page) = at_consent(&house, &portal, &HOA, &asked).await;
+    let answer = browser.submit(&page, "/consent", &[("action", "accept"), ("claim", "name")]).await;
+    let tokens = portal.tokens(&house, &answer).await;
+    let userinfo = portal.userinfo(&house, &tokens["access_token"]).await.1;
+    assert_eq!((&userinfo["name"], userinfo.get("birthdate")), (&json!(HOA.name), None));
+    let db = &house.services.db;
+    let kept: i64 = db
+        .query(
+            "SELECT COUNT(*) FROM authorization_grant WHERE terms LIKE '%canary-number%' OR terms LIKE '%1901-02-03%'",
+        )
+        .scalar()
+        .await
+        .unwrap();
+    assert_eq!(kept, 0);
+}
+
+#[tokio::test]
 async fn ida_without_a_consent_verified_claims_ask_first() {
     let house = House::new().await;
     house.with(&HOA).await;

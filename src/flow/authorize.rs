@@ -19,13 +19,14 @@ use crate::identity::{
 };
 use crate::protocol::authorize::ResponseMode;
 use crate::protocol::authorize::{self as rules, AuthorizeRequest, Prompt, Refusal};
+use crate::protocol::claims_request::ExactClaims;
 use crate::protocol::client::GrantType;
 use crate::protocol::jwt_claims::TokenKind;
 use crate::protocol::response::{AuthorizeResponse, Delivery};
 use crate::protocol::scope::Release;
 use crate::protocol::session_state::LoginState;
 use crate::protocol::verified_claims::VerifiedClaimsRequest;
-use crate::protocol::{Confirmation, Error, ErrorCode, GrantTerms, Parameters, ShowReason, scope};
+use crate::protocol::{ClaimName, Confirmation, Error, ErrorCode, GrantTerms, Parameters, ShowReason, scope};
 use crate::store;
 use crate::store::organization::Representation;
 use crate::store::session::ClientSession;
@@ -735,14 +736,19 @@ async fn finish(
     Ok(Finished::Answer(Box::new(response)))
 }
 
-/// What the grant carries beyond its scope.
+/// What the grant carries beyond its scope: of what was asked for no more than leaves, since a value that is asked for
+/// says something about a person, too (K5).
 fn terms(request: &AuthorizeRequest, release: &Release) -> GrantTerms {
     let verified =
         |asked: &[VerifiedClaimsRequest]| asked.iter().filter_map(|one| one.only(&release.verified)).collect();
+    let exact = |asked: &ExactClaims, released: &BTreeSet<ClaimName>| {
+        let kept = asked.iter().filter(|(member, _)| released.contains(&member.claim()));
+        kept.map(|(member, values)| (member.clone(), values.clone())).collect()
+    };
     GrantTerms {
         code_bound_to: request.dpop_jkt.clone().map(Confirmation::Key),
-        id_token_exact: request.claims.id_token_exact.clone(),
-        userinfo_exact: request.claims.userinfo_exact.clone(),
+        id_token_exact: exact(&request.claims.id_token_exact, &release.id_token),
+        userinfo_exact: exact(&request.claims.userinfo_exact, &release.userinfo),
         id_token_verified: verified(&request.claims.id_token_verified),
         userinfo_verified: verified(&request.claims.userinfo_verified),
         ..GrantTerms::default()
@@ -802,7 +808,7 @@ async fn note_consent(
     tx: &mut Tx,
     (interaction, known, person): (&Interaction, &KnownClient, PersonId),
     plan: &Plan,
-) -> Outcome<BTreeSet<crate::protocol::ClaimName>> {
+) -> Outcome<BTreeSet<ClaimName>> {
     let now = services.clock.now();
     let answer = agreed(interaction, person, plan);
     let refused: BTreeSet<_> = match answer {
@@ -830,7 +836,7 @@ async fn note_consent(
     Ok(refused)
 }
 
-fn names(claims: &BTreeSet<crate::protocol::ClaimName>) -> Vec<String> {
+fn names(claims: &BTreeSet<ClaimName>) -> Vec<String> {
     claims.iter().map(|claim| claim.as_str().to_owned()).collect()
 }
 
@@ -839,7 +845,7 @@ async fn disclose(
     services: &Services,
     tx: &mut Tx,
     grant: &store::grant::Grant,
-    claims: &BTreeSet<crate::protocol::ClaimName>,
+    claims: &BTreeSet<ClaimName>,
 ) -> Outcome<()> {
     let mut told = names(claims);
     // How and when they were verified, and for whom they act, says something about them, too.
