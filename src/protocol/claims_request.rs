@@ -125,7 +125,7 @@ const VERIFIED: &str = "verified_claims";
 fn ask(claims: &mut BTreeMap<ClaimName, bool>, exact: &mut ExactClaims, (name, wish): (&str, Wish<'_>)) {
     let Some(member) = ClaimMember::parse(name) else { return };
     *claims.entry(member.claim()).or_default() |= wish.essential;
-    exact.insert(member, wish.values.into_iter().cloned().collect());
+    member.note(exact, wish.values.into_iter().cloned().collect());
 }
 
 /// Forgets the claims that are asked for by nothing but their name.

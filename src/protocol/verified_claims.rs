@@ -168,10 +168,13 @@ fn parse_one(value: &Value) -> Result<VerifiedClaimsRequest, Error> {
     if !claims.values().all(|wish| wish.is_null() || wish.as_object().is_some_and(is_sound_constraint)) {
         return Err(malformed("A claim takes null or an object with value, values, essential or purpose."));
     }
-    let known = claims.iter().filter_map(|(name, wish)| {
-        ClaimMember::parse(name).filter(|member| member.claim().is_of_register()).map(|member| (member, wish.clone()))
-    });
-    Ok(VerifiedClaimsRequest { verification: verification.clone(), claims: known.collect() })
+    let mut known = BTreeMap::new();
+    for (name, wish) in claims {
+        if let Some(member) = ClaimMember::parse(name).filter(|member| member.claim().is_of_register()) {
+            member.note(&mut known, wish.clone());
+        }
+    }
+    Ok(VerifiedClaimsRequest { verification: verification.clone(), claims: known })
 }
 
 /// Each evidence asked for says its type by one value.
