@@ -89,15 +89,16 @@ async fn ida_both_places_answer_what_was_asked_for_with_the_registers_evidence()
     assert_eq!(&id_token["verified_claims"], verified);
     assert_eq!(verified["claims"], json!({ "name": HOA.name, "birthdate": HOA.birth }), "nothing verifies a phone");
     let verification = &verified["verification"];
+    let day = format!("{}T00:00:00Z", at.to_string().split_once('T').unwrap().0);
     assert_eq!(verification["trust_framework"], FRAMEWORK);
-    assert_eq!((&verification["assurance_level"], &verification["time"]), (&json!("1"), &json!(at.to_string())));
+    assert_eq!((&verification["assurance_level"], &verification["time"]), (&json!("1"), &json!(day)));
     let record = &verification["evidence"][0];
     assert_eq!(
         (&record["type"], &record["record"]["type"]),
         (&json!("electronic_record"), &json!("population_register"))
     );
     let check = &record["check_details"][0];
-    assert_eq!((&check["check_method"], &check["time"]), (&json!("data"), &json!(at.to_string())));
+    assert_eq!((&check["check_method"], &check["time"]), (&json!("data"), &json!(day)));
     assert_eq!(check["check_id"].as_str().unwrap().len(), 43, "a digest, not the id itself");
     assert!(!userinfo.to_string().contains("0190aa-message"));
     // Verified claims are no plain ones.
@@ -107,6 +108,27 @@ async fn ida_both_places_answer_what_was_asked_for_with_the_registers_evidence()
     // And the release stands in the person's record.
     let records = store::disclosure::list_for(&house.services.db, who, None, 50).await.unwrap();
     assert_eq!(records[0].claims, ["name", "birthdate", "verified_claims"]);
+}
+
+#[tokio::test]
+async fn h6_two_portals_cannot_join_a_person_by_the_registers_check() {
+    let house = House::new().await;
+    let who = house.with(&HOA).await;
+    confirmed(&house, who, RegisterState::Verified).await;
+    let evidence = json!([{ "type": { "value": "electronic_record" },
+        "check_details": [{ "check_method": null, "check_id": null, "time": null }] }]);
+    let asked = in_both(&wanted(&json!({ "time": null, "evidence": evidence }), &json!({ "name": null })));
+    let mut checks = Vec::new();
+    for id in ["bank", "notary"] {
+        let portal = Portal::with(&house, id, sharing("consent", &["name"])).await;
+        let (id_token, userinfo) = said(&house, &portal, &HOA, &asked).await;
+        let check = userinfo["verified_claims"]["verification"]["evidence"][0]["check_details"][0].clone();
+        assert_eq!(id_token["verified_claims"]["verification"]["evidence"][0]["check_details"][0], check);
+        assert!(check["time"].as_str().unwrap().ends_with("T00:00:00Z"), "{check}");
+        checks.push(check["check_id"].clone());
+        house.after(minutes(2));
+    }
+    assert!(checks[0].is_string() && checks[0] != checks[1], "{checks:?}");
 }
 
 #[tokio::test]
@@ -191,9 +213,9 @@ async fn e5_agreement_consent_and_refusal_hold_for_verified_claims_too() {
         &json!({}),
         &json!({ "name": { "purpose": "To compare with <b>your</b> contract" }, "birthdate": null, "personal_number": null }),
     ));
-    // The agreement does not name the personal number: not asked about, not sent. The portal's words are shown as text.
+    // The agreement does not name the personal number: not asked about, not sent.
     let (mut browser, page) = at_consent(&house, &portal, &HOA, &asked).await;
-    page.has("To compare with &#60;b&#62;your&#60;/b&#62; contract").has("How you were verified").lacks(HOA.number);
+    page.has("How you were verified").lacks(HOA.number);
     page.has("name=\"claim\" value=\"birthdate\"");
     let answer = browser.submit(&page, "/consent", &[("action", "accept"), ("claim", "name")]).await;
     let tokens = portal.tokens(&house, &answer).await;
@@ -207,6 +229,84 @@ async fn e5_agreement_consent_and_refusal_hold_for_verified_claims_too() {
     assert!(status == 200 && userinfo.get("verified_claims").is_none(), "{userinfo}");
     let (_, refreshed) = portal.refresh(&house, &tokens["refresh_token"], None).await;
     assert!(claims_of(&refreshed["id_token"]).get("verified_claims").is_none());
+}
+
+#[tokio::test]
+async fn k1_a_purpose_is_shown_only_when_it_is_surely_the_portals_own() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let portal = bank(&house, "consent").await;
+    let wish = |text: &str| json!({ "purpose": text });
+    let asked = in_both(&json!([
+        wanted(
+            &json!({}),
+            &json!({ "name": wish("1: your <b>contract</b>"), "personal_number": wish("0: not agreed") })
+        ),
+        wanted(&json!({}), &json!({ "name": wish("2nd purpose"), "birthdate": wish("3rd purpose") })),
+        wanted(&json!({}), &json!({ "name": wish("4th purpose") })),
+        wanted(&json!({}), &json!({ "name": wish("5th purpose") })),
+    ]));
+    // Anybody can write such a link.
+    let (_, page) = at_consent(&house, &portal, &HOA, &asked).await;
+    page.lacks("1: your").lacks("2nd purpose");
+    house.after(minutes(2));
+    let (status, pushed) = portal.push(&house, &[("claims", &asked)]).await;
+    assert_eq!(status, 201, "{pushed}");
+    let mut browser = house.browser();
+    let page = browser.open(&portal.refer(&pushed["request_uri"])).await;
+    let page = house.sign_in(&mut browser, &page, &HOA).await;
+    page.at("/consent").has("1: your &#60;b&#62;contract&#60;/b&#62;").has("4th purpose");
+    page.lacks("0: not agreed").lacks("5th purpose");
+}
+
+#[tokio::test]
+async fn e5_a_consent_to_plain_claims_is_none_to_verified_ones() {
+    for basis in ["consent", "law"] {
+        let house = House::new().await;
+        let who = house.with(&HOA).await;
+        confirmed(&house, who, RegisterState::Verified).await;
+        let portal = bank(&house, basis).await;
+        let plain = json!({ "userinfo": { "name": { "essential": true } } }).to_string();
+        let (mut browser, page) = at_consent(&house, &portal, &HOA, &plain).await;
+        page.lacks("How you were verified");
+        browser.submit(&page, "/consent", &[("action", "accept")]).await.code();
+        portal.ask(&mut browser, &[("claims", &plain), ("prompt", "none")]).await.code();
+        let asked = in_both(&wanted(&json!({}), &json!({ "name": { "essential": true } })));
+        let silent = portal.ask(&mut browser, &[("claims", &asked), ("prompt", "none")]).await;
+        assert_eq!(silent.error(), "consent_required", "{basis}");
+        let page = portal.ask(&mut browser, &[("claims", &asked)]).await;
+        page.at("/consent").has("How you were verified");
+        browser.submit(&page, "/consent", &[("action", "accept")]).await.code();
+        // Once known it is known: without a page, and for the plain claim as well.
+        for claims in [&asked, &plain] {
+            portal.ask(&mut browser, &[("claims", claims), ("prompt", "none")]).await.code();
+        }
+    }
+}
+
+#[tokio::test]
+async fn k5_a_value_asked_for_is_kept_only_with_a_claim_that_leaves() {
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let portal = bank(&house, "consent").await;
+    // The agreement does not name the number; the person keeps the birth date back.
+    let wish = json!({ "name": { "value": HOA.name }, "birthdate": { "value": "1901-02-03" },
+        "personal_number": { "value": "canary-number" } });
+    let asked = json!({ "id_token": wish, "userinfo": wish }).to_string();
+    let (mut browser, page) = at_consent(&house, &portal, &HOA, &asked).await;
+    let answer = browser.submit(&page, "/consent", &[("action", "accept"), ("claim", "name")]).await;
+    let tokens = portal.tokens(&house, &answer).await;
+    let userinfo = portal.userinfo(&house, &tokens["access_token"]).await.1;
+    assert_eq!((&userinfo["name"], userinfo.get("birthdate")), (&json!(HOA.name), None));
+    let db = &house.services.db;
+    let kept: i64 = db
+        .query(
+            "SELECT COUNT(*) FROM authorization_grant WHERE terms LIKE '%canary-number%' OR terms LIKE '%1901-02-03%'",
+        )
+        .scalar()
+        .await
+        .unwrap();
+    assert_eq!(kept, 0);
 }
 
 #[tokio::test]

@@ -19,13 +19,14 @@ use crate::identity::{
 };
 use crate::protocol::authorize::ResponseMode;
 use crate::protocol::authorize::{self as rules, AuthorizeRequest, Prompt, Refusal};
+use crate::protocol::claims_request::ExactClaims;
 use crate::protocol::client::GrantType;
 use crate::protocol::jwt_claims::TokenKind;
 use crate::protocol::response::{AuthorizeResponse, Delivery};
 use crate::protocol::scope::Release;
 use crate::protocol::session_state::LoginState;
 use crate::protocol::verified_claims::VerifiedClaimsRequest;
-use crate::protocol::{Confirmation, Error, ErrorCode, GrantTerms, Parameters, ShowReason, scope};
+use crate::protocol::{ClaimName, Confirmation, Error, ErrorCode, GrantTerms, Parameters, ShowReason, scope};
 use crate::store;
 use crate::store::organization::Representation;
 use crate::store::session::ClientSession;
@@ -297,7 +298,8 @@ async fn look(
         known_here,
         for_whom_open: for_whom == ForWhom::Ask,
         consent_needed: plan.page_needed && agreed(interaction, session.session.person_id, &plan).is_none(),
-        notice_suffices: plan.by_law && !request.prompts(Prompt::Consent),
+        // The page that only asks who continues does not say how they were verified.
+        notice_suffices: plan.by_law && !plan.verified_unseen && !request.prompts(Prompt::Consent),
         offer_passkey: offer_passkey(services, interaction, session).await?,
         level: verdict,
     };
@@ -406,7 +408,7 @@ pub(super) async fn decide_for(
     interaction.passkey_offered = true;
     if let Some(request) = interaction.request() {
         let plan = disclosure::plan(services, known, request, person).await?;
-        let shown = names(&plan.release.all());
+        let shown = disclosure::told(&plan.release);
         interaction.consent = Some(ConsentAnswer { person, shown, refused: Vec::new() });
     }
     match advance(services, &interaction, Some(live)).await? {
@@ -734,14 +736,19 @@ async fn finish(
     Ok(Finished::Answer(Box::new(response)))
 }
 
-/// What the grant carries beyond its scope.
+/// What the grant carries beyond its scope: of what was asked for no more than leaves, since a value that is asked for
+/// says something about a person, too (K5).
 fn terms(request: &AuthorizeRequest, release: &Release) -> GrantTerms {
     let verified =
         |asked: &[VerifiedClaimsRequest]| asked.iter().filter_map(|one| one.only(&release.verified)).collect();
+    let exact = |asked: &ExactClaims, released: &BTreeSet<ClaimName>| {
+        let kept = asked.iter().filter(|(member, _)| released.contains(&member.claim()));
+        kept.map(|(member, values)| (member.clone(), values.clone())).collect()
+    };
     GrantTerms {
         code_bound_to: request.dpop_jkt.clone().map(Confirmation::Key),
-        id_token_exact: request.claims.id_token_exact.clone(),
-        userinfo_exact: request.claims.userinfo_exact.clone(),
+        id_token_exact: exact(&request.claims.id_token_exact, &release.id_token),
+        userinfo_exact: exact(&request.claims.userinfo_exact, &release.userinfo),
         id_token_verified: verified(&request.claims.id_token_verified),
         userinfo_verified: verified(&request.claims.userinfo_verified),
         ..GrantTerms::default()
@@ -788,11 +795,11 @@ fn granted_resources(request: &AuthorizeRequest, known: &KnownClient) -> Vec<Str
 
 /// The answer on the consent page, if it is this person's and the page showed all that would leave.
 fn agreed<'a>(interaction: &'a Interaction, person: PersonId, plan: &Plan) -> Option<&'a ConsentAnswer> {
-    let all = plan.release.all();
+    let all = disclosure::told(&plan.release);
     interaction
         .consent
         .as_ref()
-        .filter(|answer| answer.person == person && all.iter().all(|c| answer.shown.iter().any(|s| s == c.as_str())))
+        .filter(|answer| answer.person == person && all.iter().all(|told| answer.shown.contains(told)))
 }
 
 /// Records what the person agreed to, or was told of. Gives the claims that stay back.
@@ -801,7 +808,7 @@ async fn note_consent(
     tx: &mut Tx,
     (interaction, known, person): (&Interaction, &KnownClient, PersonId),
     plan: &Plan,
-) -> Outcome<BTreeSet<crate::protocol::ClaimName>> {
+) -> Outcome<BTreeSet<ClaimName>> {
     let now = services.clock.now();
     let answer = agreed(interaction, person, plan);
     let refused: BTreeSet<_> = match answer {
@@ -812,24 +819,24 @@ async fn note_consent(
     };
     let told = answer.is_some() || (plan.page_needed && plan.by_law && interaction.continued == Some(person));
     if told {
-        let claims: BTreeSet<_> = plan.release.all().difference(&refused).copied().collect();
+        let claims = disclosure::told(&plan.release.clone().without(&refused));
         let consent = store::consent::Consent {
             person_id: person,
             client_id: known.client.client_id.clone(),
-            claims: names(&claims),
+            claims: claims.clone(),
             refused: names(&refused),
             given_at: now,
             expires_at: now.plus(services.config.tokens.consent_days.duration()),
             ended_at: None,
         };
         store::consent::upsert(tx, &consent).await?;
-        let event = GrantEvent::ConsentGiven { claims: names(&claims), refused: names(&refused) };
+        let event = GrantEvent::ConsentGiven { claims, refused: names(&refused) };
         audit::append(tx, audit::entry(services, event).person(person).client(&known.client.client_id)).await?;
     }
     Ok(refused)
 }
 
-fn names(claims: &BTreeSet<crate::protocol::ClaimName>) -> Vec<String> {
+fn names(claims: &BTreeSet<ClaimName>) -> Vec<String> {
     claims.iter().map(|claim| claim.as_str().to_owned()).collect()
 }
 
@@ -838,13 +845,13 @@ async fn disclose(
     services: &Services,
     tx: &mut Tx,
     grant: &store::grant::Grant,
-    claims: &BTreeSet<crate::protocol::ClaimName>,
+    claims: &BTreeSet<ClaimName>,
 ) -> Outcome<()> {
     let mut told = names(claims);
     // How and when they were verified, and for whom they act, says something about them, too.
     let terms = &grant.terms;
     let verified = !(terms.id_token_verified.is_empty() && terms.userinfo_verified.is_empty());
-    told.extend(verified.then(|| "verified_claims".to_owned()));
+    told.extend(verified.then(|| disclosure::VERIFIED.to_owned()));
     told.extend(grant.organization_id.map(|_| "authorization_details".to_owned()));
     if told.is_empty() {
         return Ok(());

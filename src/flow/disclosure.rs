@@ -2,7 +2,7 @@
 
 use super::clients::KnownClient;
 use super::person::{self, Contacts};
-use super::{Outcome, Services};
+use super::{Fault, Outcome, Services};
 use crate::base::PersonId;
 use crate::identity::{ExchangeEvidence, RegisterState};
 use crate::protocol::authorize::{AuthorizeRequest, Prompt};
@@ -18,6 +18,9 @@ use crate::store::person::Person;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
+/// Stands among the claims a person agreed to, or was told of, when how they were verified left with them.
+pub const VERIFIED: &str = "verified_claims";
+
 /// What a request would release, and what stands before that.
 #[derive(Debug)]
 pub struct Plan {
@@ -29,6 +32,8 @@ pub struct Plan {
     pub unseen: BTreeSet<ClaimName>,
     /// Claims refused earlier, which stay refused until asked again.
     pub refused: BTreeSet<ClaimName>,
+    /// The person does not know yet that it leaves how and when they were verified.
+    pub verified_unseen: bool,
     /// The person must see a page about it.
     pub page_needed: bool,
     /// The agreement rests on law: telling is enough.
@@ -67,14 +72,21 @@ pub fn plan_with(
     let release = wanted(known, request);
     let wanted = release.all();
     if wanted.is_empty() {
-        let page_needed = false;
         let none = BTreeSet::new();
-        return Plan { release, optional: none.clone(), unseen: none.clone(), refused: none, page_needed, by_law };
+        return Plan {
+            release,
+            optional: none.clone(),
+            unseen: none.clone(),
+            refused: none,
+            verified_unseen: false,
+            page_needed: false,
+            by_law,
+        };
     }
-    let (given, refused) = earlier
-        .filter(|consent| consent.is_in_force(services.clock.now()))
-        .map(|consent| (claim_names(&consent.claims), claim_names(&consent.refused)))
-        .unwrap_or_default();
+    let earlier = earlier.filter(|consent| consent.is_in_force(services.clock.now()));
+    let verified_known = earlier.as_ref().is_some_and(|consent| consent.claims.iter().any(|claim| claim == VERIFIED));
+    let (given, refused) =
+        earlier.map(|consent| (claim_names(&consent.claims), claim_names(&consent.refused))).unwrap_or_default();
     let of_scope = request.scope.claims();
     // What scopes stand for, the portal cannot work without; single claims may be marked voluntary (Core 5.5.1).
     let optional = if by_law {
@@ -86,8 +98,16 @@ pub fn plan_with(
     let refused: BTreeSet<ClaimName> = refused.into_iter().filter(|c| optional.contains(c)).collect();
     let unseen: BTreeSet<ClaimName> =
         wanted.iter().filter(|c| !given.contains(c) && !refused.contains(c)).copied().collect();
-    let page_needed = !unseen.is_empty() || request.prompts(Prompt::Consent);
-    Plan { release, optional, unseen, refused, page_needed, by_law }
+    let verified_unseen = !verified_known && !release.verified.is_subset(&refused);
+    let page_needed = !unseen.is_empty() || verified_unseen || request.prompts(Prompt::Consent);
+    Plan { release, optional, unseen, refused, verified_unseen, page_needed, by_law }
+}
+
+/// What of a release a person is told, as it is stored.
+pub fn told(release: &Release) -> Vec<String> {
+    let mut told: Vec<String> = release.all().iter().map(|claim| claim.as_str().to_owned()).collect();
+    told.extend((!release.verified.is_empty()).then(|| VERIFIED.to_owned()));
+    told
 }
 
 impl Plan {
@@ -151,20 +171,25 @@ pub async fn leaving(
             .map(|(member, value)| (member.clone(), value.clone()))
             .collect()
     };
-    let verified = verified_claims::answer(requests, &verification(&person), &of(&verified), grant.created_at);
+    let told = verification(services, &person, &known.client.sector)?;
+    let verified = verified_claims::answer(requests, &told, &of(&verified), grant.created_at);
     Ok(Leaving { plain: claims_request::state(&of(&plain), exact, &by_scope), verified })
 }
 
 /// How the register's word on a person is told. What is not kept, such as the exchange of a person who was not matched
-/// by us, is not said.
-fn verification(person: &Person) -> Verification {
-    let check =
-        |evidence: &ExchangeEvidence| RegisterCheck { at: evidence.as_of, message_id: evidence.message_id.clone() };
-    Verification {
+/// by us, is not said. The exchange has another name in each sector: by one name for all, portals would join their
+/// pairwise subjects (H6).
+fn verification(services: &Services, person: &Person, sector: &str) -> Outcome<Verification> {
+    let check = |evidence: &ExchangeEvidence| -> Outcome<RegisterCheck> {
+        let parts = [sector.as_bytes(), evidence.message_id.as_bytes()];
+        let check_id = services.sealer.keyed_digest("check_id", &parts).map_err(Fault::internal)?;
+        Ok(RegisterCheck { at: evidence.as_of, check_id })
+    };
+    Ok(Verification {
         identity_level: person.identity_level.as_u8(),
         time: person.register_as_of,
-        evidence: person.register_evidence.as_ref().map(check),
-    }
+        evidence: person.register_evidence.as_ref().map(check).transpose()?,
+    })
 }
 
 /// Claim names as stored; a name this version does not know releases nothing.

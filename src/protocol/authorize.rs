@@ -108,6 +108,10 @@ pub struct AuthorizeRequest {
     pub dpop_jkt: Option<Thumbprint>,
     /// Resources the access token is for (RFC 8707), all registered.
     pub resource: Vec<String>,
+    /// Whether the client surely wrote it: signed, or sent by a client that proved itself. Anybody can write any other,
+    /// so no text of it may stand on our pages (K1).
+    #[serde(default)]
+    pub authentic: bool,
 }
 
 impl AuthorizeRequest {
@@ -250,6 +254,8 @@ pub fn check_decoupled(
     let mut request = blank(&client.client_id, ProvedRedirect::nowhere());
     let most = client.metadata.default_max_age.unwrap_or(FRESH_SECONDS);
     request.max_age = Some(most.min(FRESH_SECONDS));
+    // Whoever has a credential proved itself at the endpoint.
+    request.authentic = !client.is_public();
     let input = Input { parameters, passage: Passage::default(), client, capabilities };
     DECOUPLED_CHECKS.iter().try_for_each(|check| (check.rule)(&input, &mut request))?;
     Ok(request)
@@ -267,6 +273,7 @@ pub fn check<'a>(
     let Asked { parameters, passage } = asked.into();
     let mut request = begin(parameters, client).map_err(Refusal::Show)?;
     let Some(client) = client else { return Err(Refusal::Show(ShowReason::UnknownClient)) };
+    request.authentic = passage.signed || (passage.pushed && !client.is_public());
     let input = Input { parameters, passage, client, capabilities };
     for check in CHECKS {
         if let Err(error) = (check.rule)(&input, &mut request) {
@@ -326,6 +333,7 @@ fn blank(client_id: &str, redirect: ProvedRedirect) -> AuthorizeRequest {
         code_challenge: None,
         dpop_jkt: None,
         resource: Vec::new(),
+        authentic: false,
     }
 }
 

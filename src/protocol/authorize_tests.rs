@@ -443,3 +443,19 @@ fn resources_are_those_registered() {
     assert_eq!(judged(&client, &[]).unwrap().resource, Vec::<String>::new());
     assert_eq!(redirected(&client, &[("resource", "https://api.example/")]).1.code, ErrorCode::InvalidTarget);
 }
+
+#[test]
+fn k1_only_what_is_signed_or_pushed_by_who_proved_itself_is_the_clients_own() {
+    let confidential = client_with(|_| {});
+    for (client, pushed, signed, authentic) in [
+        (&confidential, false, false, false),
+        (&confidential, true, false, true),
+        (&confidential, false, true, true),
+        (&public(), true, false, false),
+        (&public(), true, true, true),
+    ] {
+        let parameters = parameters(&[]);
+        let asked = Asked { parameters: &parameters, passage: Passage { pushed, signed } };
+        assert_eq!(check(asked, Some(client), &capabilities()).unwrap().authentic, authentic, "{pushed} {signed}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::scope::ClaimName;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The language and script that the registers keep names in, as tags of BCP 47 say it. There is no other spelling of
@@ -10,6 +11,9 @@ const HELD: &[&str] = &["vi", "vi-latn", "vi-vn", "vi-latn-vn"];
 
 /// The languages of claims, as discovery announces them.
 pub const LOCALES: &[&str] = &["vi"];
+
+/// Most names that one claim is asked for and answered under.
+const MAX_NAMES: usize = 4;
 
 /// A member of a claim set that is about a person.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -36,6 +40,16 @@ impl ClaimMember {
                     .any(|held| tag.eq_ignore_ascii_case(held))
                     .then(|| Self { claim, tag: Some(tag.to_owned()) })
             }
+        }
+    }
+
+    /// Notes one more member that is asked for, unless it is but another spelling of a tag that is there, or one name too
+    /// many: no answer grows with the ways to write a name (S2).
+    pub fn note<T>(self, asked: &mut BTreeMap<Self, T>, wish: T) {
+        let same: Vec<_> = asked.keys().filter(|other| other.claim == self.claim).map(|other| &other.tag).collect();
+        let folded = |tag: &Option<String>| tag.as_ref().map(|tag| tag.to_ascii_lowercase());
+        if same.len() < MAX_NAMES && !same.iter().any(|tag| folded(tag) == folded(&self.tag)) {
+            asked.insert(self, wish);
         }
     }
 
@@ -81,6 +95,17 @@ impl From<ClaimMember> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s2_spellings_of_a_tag_do_not_multiply_an_answer() {
+        let mut asked = BTreeMap::new();
+        for name in ["name#vi", "name", "name#VI", "name#Vi", "birthdate", "name#vi-VN", "name#VI-vn", "name#vi-Latn"] {
+            ClaimMember::parse(name).unwrap().note(&mut asked, ());
+        }
+        ClaimMember::parse("name#vi-Latn-VN").unwrap().note(&mut asked, ());
+        let names: Vec<String> = asked.keys().map(ToString::to_string).collect();
+        assert_eq!(names, ["name", "name#vi", "name#vi-Latn", "name#vi-VN", "birthdate"]);
+    }
 
     #[test]
     fn core_5_2_a_name_is_held_in_vietnamese_only_and_answered_as_it_was_asked_for() {

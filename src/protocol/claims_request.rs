@@ -73,9 +73,10 @@ impl ClaimsRequest {
         self.verified().flat_map(VerifiedClaimsRequest::claims)
     }
 
-    /// What the portal says it wants verified data for, in its own words, each once.
-    pub fn purposes(&self) -> BTreeSet<&str> {
-        self.verified().flat_map(VerifiedClaimsRequest::purposes).collect()
+    /// What the portal says it wants verified data for, in its own words, each once: for the claims that would leave.
+    pub fn purposes(&self, released: &BTreeSet<ClaimName>) -> BTreeSet<String> {
+        let narrowed: Vec<_> = self.verified().filter_map(|request| request.only(released)).collect();
+        narrowed.iter().flat_map(VerifiedClaimsRequest::purposes).map(str::to_owned).collect()
     }
 }
 
@@ -124,7 +125,7 @@ const VERIFIED: &str = "verified_claims";
 fn ask(claims: &mut BTreeMap<ClaimName, bool>, exact: &mut ExactClaims, (name, wish): (&str, Wish<'_>)) {
     let Some(member) = ClaimMember::parse(name) else { return };
     *claims.entry(member.claim()).or_default() |= wish.essential;
-    exact.insert(member, wish.values.into_iter().cloned().collect());
+    member.note(exact, wish.values.into_iter().cloned().collect());
 }
 
 /// Forgets the claims that are asked for by nothing but their name.

@@ -16,7 +16,7 @@ mod registration;
 
 pub use doors::Doors;
 pub use dynamic::{Registrant, Submitted};
-pub use registration::{RegistrationPolicy, check_client_id};
+pub use registration::{RegistrationPolicy, check_client_id, is_disturbing};
 
 /// RFC 7591 2, with the grants that exist here; `password` and `implicit` never will (H5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -18,6 +18,7 @@ const MAX_NAME_BYTES: usize = 128;
 
 /// Values that may be larger than the rest.
 const LARGE: &[&str] = &[
+    "access_token",
     "authorization_details",
     "claims",
     "id_token_hint",
@@ -322,7 +323,9 @@ mod tests {
         let value = |name: &str, n: usize| format!("{name}={}", "x".repeat(n));
         assert!(Parameters::parse(value("state", MAX_VALUE_BYTES)).is_ok());
         assert_eq!(refused(value("state", MAX_VALUE_BYTES + 1)), ParameterError::TooLong);
-        assert!(Parameters::parse(value("claims", MAX_LARGE_VALUE_BYTES)).is_ok());
+        for large in ["claims", "access_token"] {
+            assert!(Parameters::parse(value(large, MAX_LARGE_VALUE_BYTES)).is_ok());
+        }
         assert_eq!(refused(value("claims", MAX_LARGE_VALUE_BYTES + 1)), ParameterError::TooLong);
         assert_eq!(refused("x".repeat(MAX_NAME_BYTES + 1)), ParameterError::TooLong);
         assert_eq!(refused("&".repeat(MAX_TOTAL_BYTES + 1)), ParameterError::TooLarge);

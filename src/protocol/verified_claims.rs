@@ -2,17 +2,18 @@
 //! asked for by the `claims` parameter, and the answer, which omits what cannot be met and never invents.
 
 use super::claim_member::ClaimMember;
+use super::client::is_disturbing;
 use super::jwt_claims::Released;
 use super::scope::ClaimName;
 use super::{Error, ErrorCode};
-use crate::base::{Timestamp, sha256};
+use crate::base::{Digest, Timestamp};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, Time, UtcOffset};
 
 /// The rules a person is proven by here: matched with the national population register, as `docs/assurance.md` says. A
 /// name of ours, as the specification demands of whoever defines one (Identity Assurance 1.0 section 12).
@@ -50,19 +51,31 @@ pub struct Verification {
 pub struct RegisterCheck {
     /// When the register answered.
     pub at: Timestamp,
-    /// X-Road message id of the question.
-    pub message_id: String,
+    /// Names the exchange, to this portal alone.
+    pub check_id: Digest,
 }
 
 fn moment(time: Timestamp) -> Value {
     Timestamp::from_seconds(time.seconds()).to_string().into()
 }
 
+/// What is said of data: a day in place of a moment, by whose second portals would know the same person again (H6).
+fn told(data: &Value) -> Value {
+    match data {
+        Value::String(text) => match OffsetDateTime::parse(text, &Rfc3339) {
+            Ok(time) => moment(time.to_offset(UtcOffset::UTC).replace_time(Time::MIDNIGHT).into()),
+            Err(_) => data.clone(),
+        },
+        Value::Array(list) => list.iter().map(told).collect(),
+        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), told(value))).collect(),
+        _ => data.clone(),
+    }
+}
+
 impl RegisterCheck {
-    /// When the record was made is not known to us, so `record.created_at` is not said. The message id itself stays here;
-    /// by its digest the exchange is found again in an audit.
+    /// When the record was made is not known to us, so `record.created_at` is not said.
     fn to_json(&self) -> Value {
-        let id = URL_SAFE_NO_PAD.encode(sha256(self.message_id.as_bytes()).as_bytes());
+        let id = URL_SAFE_NO_PAD.encode(self.check_id.as_bytes());
         json!({
             "type": EVIDENCE,
             "record": { "type": RECORD, "source": { "name": SOURCE, "country_code": "VNM" } },
@@ -155,10 +168,13 @@ fn parse_one(value: &Value) -> Result<VerifiedClaimsRequest, Error> {
     if !claims.values().all(|wish| wish.is_null() || wish.as_object().is_some_and(is_sound_constraint)) {
         return Err(malformed("A claim takes null or an object with value, values, essential or purpose."));
     }
-    let known = claims.iter().filter_map(|(name, wish)| {
-        ClaimMember::parse(name).filter(|member| member.claim().is_of_register()).map(|member| (member, wish.clone()))
-    });
-    Ok(VerifiedClaimsRequest { verification: verification.clone(), claims: known.collect() })
+    let mut known = BTreeMap::new();
+    for (name, wish) in claims {
+        if let Some(member) = ClaimMember::parse(name).filter(|member| member.claim().is_of_register()) {
+            member.note(&mut known, wish.clone());
+        }
+    }
+    Ok(VerifiedClaimsRequest { verification: verification.clone(), claims: known })
 }
 
 /// Each evidence asked for says its type by one value.
@@ -181,9 +197,10 @@ fn is_sound_constraint(members: &Map<String, Value>) -> bool {
         && !(members.contains_key("value") && members.contains_key("values"))
 }
 
-/// Counted in characters. None is taken away for the page, which escapes them (Implementer's Draft 6.1).
+/// Counted in characters. The page escapes those with a meaning in HTML (Implementer's Draft 6.1); those that would
+/// change how the page reads are refused.
 fn is_purpose(text: &str) -> bool {
-    PURPOSE.contains(&text.chars().count()) && !text.chars().any(char::is_control)
+    PURPOSE.contains(&text.chars().count()) && !text.contains(is_disturbing)
 }
 
 /// Whether every constraint in a wish has the form of one.
@@ -248,7 +265,7 @@ fn project(wish: &Value, data: &Value, asked_at: Timestamp) -> Result<Option<Val
     match (wish, data) {
         (Value::Object(members), data) if is_constraint(members) => {
             if meets(members, data, asked_at) {
-                Ok(Some(data.clone()))
+                Ok(Some(told(data)))
             } else {
                 Err(Unmet)
             }
@@ -256,7 +273,7 @@ fn project(wish: &Value, data: &Value, asked_at: Timestamp) -> Result<Option<Val
         (Value::Object(members), Value::Object(fields)) => {
             // Not valid without these, whether they were asked for or not (Schema Definition 1.0).
             let required = fields.iter().filter(|(name, _)| REQUIRED.contains(&name.as_str()));
-            let mut chosen: Map<String, Value> = required.map(|(name, value)| (name.clone(), value.clone())).collect();
+            let mut chosen: Map<String, Value> = required.map(|(name, value)| (name.clone(), told(value))).collect();
             for (name, wish) in members {
                 match fields.get(name) {
                     Some(field) => chosen.extend(project(wish, field, asked_at)?.map(|value| (name.clone(), value))),
@@ -272,7 +289,7 @@ fn project(wish: &Value, data: &Value, asked_at: Timestamp) -> Result<Option<Val
             let chosen: Vec<Value> = entries.iter().filter_map(fit).collect();
             if chosen.is_empty() { Err(Unmet) } else { Ok(Some(Value::Array(chosen))) }
         }
-        (Value::Null, data) => Ok(Some(data.clone())),
+        (Value::Null, data) => Ok(Some(told(data))),
         _ => Err(Unmet),
     }
 }
@@ -280,9 +297,11 @@ fn project(wish: &Value, data: &Value, asked_at: Timestamp) -> Result<Option<Val
 /// The type of evidence and record, the method of a check.
 const REQUIRED: &[&str] = &["type", "check_method"];
 
+/// Values are compared with what would be said, ages are measured from the true time.
 fn meets(members: &Map<String, Value>, data: &Value, asked_at: Timestamp) -> bool {
-    let value = members.get("value").is_none_or(|value| value == data);
-    let values = members.get("values").and_then(Value::as_array).is_none_or(|values| values.contains(data));
+    let said = told(data);
+    let value = members.get("value").is_none_or(|value| *value == said);
+    let values = members.get("values").and_then(Value::as_array).is_none_or(|values| values.contains(&said));
     let age = members.get("max_age").and_then(Value::as_u64).is_none_or(|max_age| {
         // A time that cannot be read is as old as can be.
         data.as_str().and_then(read_moment).is_some_and(|time| asked_at.since(time).as_secs() <= max_age)

@@ -103,7 +103,7 @@ pub(super) async fn consent_page(At { state, visitor, flow, .. }: At) -> Answer<
         items: items(&state, &live, &needed, &plan).await?,
         optional: items(&state, &live, &plan.optional, &plan).await?,
         purpose: if vietnamese { agreement.purpose_vi.clone() } else { agreement.purpose_en.clone() },
-        portal_words: purposes(&flow),
+        portal_words: purposes(&flow, &plan),
         verified: !plan.release.verified.is_empty(),
         basis: agreement.legal_basis.clone(),
         until: Some(state.services.clock.now().plus(state.services.config.tokens.consent_days.duration())),
@@ -111,9 +111,14 @@ pub(super) async fn consent_page(At { state, visitor, flow, .. }: At) -> Answer<
     flow.show(&visitor, &page)
 }
 
-fn purposes(flow: &super::flow::Flow) -> Vec<String> {
-    let purposes = flow.interaction.request().map(|request| request.claims.purposes()).unwrap_or_default();
-    purposes.into_iter().map(str::to_owned).collect()
+/// Most purposes that one page shows.
+const MAX_PURPOSES: usize = 4;
+
+/// The portal's own words, when they surely are its own: a link may have been written by anybody (K1).
+fn purposes(flow: &super::flow::Flow, plan: &disclosure::Plan) -> Vec<String> {
+    let request = flow.interaction.request().filter(|request| request.authentic);
+    let purposes = request.map(|request| request.claims.purposes(&plan.release.verified)).unwrap_or_default();
+    purposes.into_iter().take(MAX_PURPOSES).collect()
 }
 
 pub(super) async fn consent(Posted { state, visitor, mut flow, form, .. }: Posted) -> Answer<Response> {
@@ -131,7 +136,7 @@ pub(super) async fn consent(Posted { state, visitor, mut flow, form, .. }: Poste
     let Some((_, plan)) = authorize::plan_for(&state.services, &flow.interaction, &live).await? else {
         return Ok(flow.to("/next"));
     };
-    let shown = plan.release.all().iter().map(|claim| claim.as_str().to_owned()).collect();
+    let shown = disclosure::told(&plan.release);
     let taken = form.all("claim");
     let refused = plan.optional.iter().map(|c| c.as_str()).filter(|c| !taken.contains(c)).map(str::to_owned).collect();
     flow.interaction.consent = Some(ConsentAnswer { person: live.session.person_id, shown, refused });

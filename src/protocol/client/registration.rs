@@ -321,13 +321,15 @@ fn names(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> 
     Ok(())
 }
 
-/// Non-empty, bounded, and without control, direction or invisible characters that make one name look like another.
+/// Non-empty, bounded, and without characters that disturb.
 pub(super) fn is_plain_text(text: &str, max_chars: usize) -> bool {
-    let disturbing = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
-    !text.trim().is_empty() && text.chars().count() <= max_chars && !text.contains(disturbing)
+    !text.trim().is_empty() && text.chars().count() <= max_chars && !text.contains(is_disturbing)
+}
+
+/// Control, direction and invisible characters and separators of lines, which make one text look like another.
+pub fn is_disturbing(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// RFC 7591 2.1: grants and response types that fit together.
