@@ -249,6 +249,26 @@ async fn g1_g3_a_request_is_fetched_from_a_registered_address_and_nowhere_else()
 }
 
 #[tokio::test]
+async fn s2_who_hangs_up_does_not_have_a_request_fetched_again() {
+    let (house, site) = (house().await, WebSite::start().await);
+    let address = site.fail("/request", 500);
+    let (portal, _) = signing(&house, json!({ "request_uris": [address] })).await;
+    let (mut browser, target) = (house.browser(), portal.request(&[("request_uri", &address)]));
+    let asked = async {
+        while site.asked("/request") == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = asked => {}
+        _ = browser.fetch(&target) => {}
+    }
+    assert_eq!(house.browser().fetch(&target).await.error(), "invalid_request_uri");
+    assert_eq!(site.asked("/request"), 1);
+}
+
+#[tokio::test]
 async fn g1_g2_a_registered_address_inside_our_network_is_not_asked() {
     let house = house().await;
     let site = WebSite::start().await;

@@ -59,7 +59,7 @@ impl Registration {
         !self.metadata_document_hosts.trim().is_empty()
     }
 
-    /// Whether they may at this host.
+    /// Whether they may at this host, written as `host`, or `host:port` where an address names a port.
     pub fn takes_documents_of(&self, host: &str) -> bool {
         self.metadata_document_hosts.split_whitespace().any(|allowed| allowed == host || allowed == "*")
     }

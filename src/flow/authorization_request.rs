@@ -7,6 +7,7 @@ use crate::base::Digest;
 use crate::protocol::authorize::{self as rules, Asked, Passage, Refusal};
 use crate::protocol::pushed_request as handles;
 use crate::protocol::{Error, ErrorCode, Parameters, ShowReason};
+use std::sync::Arc;
 
 /// A request, found.
 pub struct Found {
@@ -25,7 +26,7 @@ impl Found {
 
 /// Finds the request of a client. Of a pushed or signed one nothing counts that stands beside it in the address (RFC
 /// 9126 4, RFC 9101 6.3), not even in part.
-pub async fn find(services: &Services, known: &KnownClient, sent: Parameters) -> Outcome<Result<Found, Refusal>> {
+pub async fn find(services: &Arc<Services>, known: &KnownClient, sent: Parameters) -> Outcome<Result<Found, Refusal>> {
     let refuse = |error: Error, sent: &Parameters| Ok(Err(rules::refuse(sent, &known.client, error)));
     if let Some(address) = sent.get("request_uri") {
         if sent.is_present("request") {

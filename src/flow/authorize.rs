@@ -74,12 +74,12 @@ pub struct Arrival<'a> {
 }
 
 /// Judges an authorization request and answers it at once where no page is needed.
-pub async fn begin(services: &Services, input: &[u8], arrival: Arrival<'_>) -> Outcome<Begin> {
+pub async fn begin(services: &Arc<Services>, input: &[u8], arrival: Arrival<'_>) -> Outcome<Begin> {
     let Ok(parameters) = Parameters::parse(input) else {
         return Ok(Begin::Show(ShowReason::MalformedRequest));
     };
     let known = match parameters.get("client_id") {
-        Some(client_id) => clients::find(services, client_id).await?,
+        Some(client_id) => clients::find_at_door(services, client_id).await?,
         None => None,
     };
     let Some(known) = known else {

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// The authenticated client, or the one error that every failure gives.
 pub async fn authenticate(
-    services: &Services,
+    services: &Arc<Services>,
     caller: &Caller,
     parameters: &Parameters,
 ) -> Outcome<Result<Arc<KnownClient>, Error>> {
@@ -23,7 +23,7 @@ pub async fn authenticate(
         Ok(presented) => presented,
         Err(error) => return Ok(Err(error)),
     };
-    let known = clients::find(services, presented.client_id()).await?;
+    let known = clients::find_at_door(services, presented.client_id()).await?;
     let now = services.clock.now();
     if let Some(known) = known.as_ref().filter(|known| presented.leaves_it_to_the_connection(&known.client)) {
         let proved = prove_by_certificate(services, caller, &known.client).await;

@@ -25,6 +25,8 @@ pub struct KnownClient {
     pub agreement: Option<Agreement>,
     /// Its secrets as kept for `client_secret_jwt`, sealed, each with the time from which it is not taken any more.
     pub sealed_secrets: Vec<(Vec<u8>, Option<Timestamp>)>,
+    /// When its document was last read well, where it is known by one.
+    pub read_at: Option<Timestamp>,
     /// SHA-256 of its logo as we serve it.
     pub logo: Option<Digest>,
 }
@@ -54,7 +56,17 @@ impl Clients {
     }
 }
 
-/// The client of that id, disabled or not. One load for all who wait for the same id.
+/// The client that comes to one of our front doors. Only there is the document of one that is known by it fetched; to
+/// everybody else its row is what counts.
+pub async fn find_at_door(services: &Arc<Services>, client_id: &str) -> Outcome<Option<Arc<KnownClient>>> {
+    let mut known = find(services, client_id).await?;
+    if client_document::look(services, client_id, known.as_deref()).await? {
+        known = load(services, client_id).await?;
+    }
+    Ok(known.filter(|known| client_document::is_current(services, known)))
+}
+
+/// The client of that id, disabled or not, as it stands in the store.
 pub async fn find(services: &Services, client_id: &str) -> Outcome<Option<Arc<KnownClient>>> {
     if client_id.is_empty() || client_id.len() > 255 {
         return Ok(None);
@@ -62,7 +74,10 @@ pub async fn find(services: &Services, client_id: &str) -> Outcome<Option<Arc<Kn
     if let Some(known) = services.clients.known.get(client_id).await {
         return Ok(known);
     }
-    client_document::look(services, client_id).await?;
+    load(services, client_id).await
+}
+
+async fn load(services: &Services, client_id: &str) -> Outcome<Option<Arc<KnownClient>>> {
     let row = store::client::find(&services.db, client_id).await?;
     let agreement = store::agreement::find_active(&services.db, client_id, services.clock.now()).await?;
     keep(services, client_id, row, agreement).await
@@ -84,9 +99,10 @@ async fn keep(
     row: Option<store::client::Client>,
     agreement: Option<Agreement>,
 ) -> Outcome<Option<Arc<KnownClient>>> {
-    let known = match row {
+    let known = match row.filter(|row| client_document::counts(services, row)) {
         Some(row) => Some(Arc::new(KnownClient {
             sealed_secrets: sealed_secrets(&row.managed),
+            read_at: client_document::read_at(&row),
             logo: row.managed.logo_digest,
             client: of_row(row)?,
             agreement,

@@ -21,6 +21,7 @@ use crate::store::Inserted;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 const TOKENS: Space = Space("demo_tokens");
@@ -182,7 +183,7 @@ pub async fn add_client(services: &Services, client_id: &str, metadata: &Value) 
 }
 
 /// One whole sign-in with password, code flow and token check, through the same use cases that pages call.
-pub async fn check_sign_in(services: &Services, number: &PersonalNumber, key: &str) -> Outcome<()> {
+pub async fn check_sign_in(services: &Arc<Services>, number: &PersonalNumber, key: &str) -> Outcome<()> {
     let verifier = crate::base::random_token(&*services.entropy);
     let challenge = URL_SAFE_NO_PAD.encode(sha256(verifier.as_bytes()).as_bytes());
     let redirect = format!("{}/test/self-check", services.issuer());
@@ -219,7 +220,7 @@ pub async fn check_sign_in(services: &Services, number: &PersonalNumber, key: &s
 }
 
 async fn finish_check(
-    services: &Services,
+    services: &Arc<Services>,
     flow: &interaction::Interaction,
     live: Option<session::LiveSession>,
     (redirect, verifier): (&str, &str),

@@ -9,7 +9,7 @@ use crate::notify::DeliveryError;
 pub struct DocumentLimits {
     /// The `Accept` header.
     pub accept: &'static str,
-    /// Media types taken; empty: any.
+    /// Media types taken; empty: any. `+json` stands for every application type of that suffix.
     pub media_types: &'static [&'static str],
     /// Most bytes; the guarded client never reads more than 64 KiB.
     pub bytes: usize,
@@ -18,6 +18,14 @@ pub struct DocumentLimits {
 impl DocumentLimits {
     /// A JSON document. Servers name it in many ways, so its type is not looked at.
     pub const JSON: Self = Self { accept: "application/json", media_types: &[], bytes: 64 * 1024 };
+
+    fn takes(&self, media_type: &str) -> bool {
+        let fits = |taken: &str| match taken.starts_with('+') {
+            true => media_type.strip_prefix("application/").is_some_and(|rest| rest.ends_with(taken)),
+            false => media_type == taken,
+        };
+        self.media_types.is_empty() || self.media_types.iter().any(|taken| fits(taken))
+    }
 }
 
 /// A document that was fetched.
@@ -41,7 +49,7 @@ pub async fn fetch_document(services: &Services, url: &str, limits: DocumentLimi
     if reply.body.len() > limits.bytes {
         return Err(DeliveryError::TooLong);
     }
-    if !limits.media_types.is_empty() && !limits.media_types.contains(&reply.media_type.as_str()) {
+    if !limits.takes(&reply.media_type) {
         return Err(DeliveryError::Refused("not a document of the kind asked for"));
     }
     Ok(Document { media_type: reply.media_type, body: reply.body })

@@ -13,6 +13,7 @@ use crate::protocol::{Error, Parameters, pushed_request};
 use crate::store;
 use crate::store::spent::SpentKind;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 const SPACE: Space = Space("pushed_request");
 const PURPOSE: &str = "pushed_request";
@@ -46,7 +47,7 @@ pub struct Loaded {
 }
 
 /// Takes a request from an authenticated client.
-pub async fn push(services: &Services, caller: &Caller, posted: &Parameters) -> Outcome<Result<Pushed, Error>> {
+pub async fn push(services: &Arc<Services>, caller: &Caller, posted: &Parameters) -> Outcome<Result<Pushed, Error>> {
     let known = match client_authentication::authenticate(services, caller, posted).await? {
         Ok(known) => known,
         Err(error) => return Ok(Err(error)),

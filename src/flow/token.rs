@@ -28,9 +28,14 @@ use crate::store::client::ClientStatus;
 use crate::store::grant::{CodeConsumption, Grant, GrantOrigin, TokenGrant};
 use crate::store::refresh_token::RefreshConsumption;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// Answers a token request with the JSON of RFC 6749 5.1, or its error.
-pub async fn respond(services: &Services, caller: &Caller, parameters: &Parameters) -> Outcome<Result<Value, Error>> {
+pub async fn respond(
+    services: &Arc<Services>,
+    caller: &Caller,
+    parameters: &Parameters,
+) -> Outcome<Result<Value, Error>> {
     let known = match client_authentication::authenticate(services, caller, parameters).await? {
         Ok(known) => known,
         Err(error) => return Ok(Err(error)),

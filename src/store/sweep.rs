@@ -119,7 +119,8 @@ pub async fn outbox(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, E
     delete(tx, SQL, before, limit).await
 }
 
-/// Clients of open registration that nobody ever signed in to, with what belongs to them.
+/// Clients of open registration that nobody ever signed in to, with what belongs to them. One that was switched off
+/// stays: forgotten, it could come back switched on.
 ///
 /// # Errors
 /// What the store said.
@@ -129,7 +130,7 @@ pub async fn unused_clients(tx: &mut Tx, before: Timestamp, limit: u32) -> Resul
             concat!(
                 "DELETE FROM ",
                 $table,
-                " WHERE client_id IN (SELECT client_id FROM client WHERE origin = 'open' AND created_at < $1
+                " WHERE client_id IN (SELECT client_id FROM client WHERE origin = 'open' AND status = 'active' AND created_at < $1
                     AND NOT EXISTS (SELECT 1 FROM authorization_grant g WHERE g.client_id = client.client_id)
                     AND NOT EXISTS (SELECT 1 FROM session_client s WHERE s.client_id = client.client_id)
                     AND NOT EXISTS (SELECT 1 FROM consent c WHERE c.client_id = client.client_id)

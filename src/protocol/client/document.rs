@@ -1,7 +1,7 @@
 //! Clients that are known by the address of a document about them (draft-ietf-oauth-client-id-metadata-document).
 
 use super::registration::invalid;
-use super::{AuthenticationMethod, ClientMetadata, Registrant, Submitted};
+use super::{AuthenticationMethod, ClientMetadata, GrantType, Registrant, Submitted};
 use crate::protocol::{Error, uri};
 use serde_json::json;
 use url::Url;
@@ -19,8 +19,8 @@ pub fn address(client_id: &str, allow_loopback_http: bool) -> Option<Url> {
 }
 
 /// Reads the document at a `client_id` and judges it as open registration does, and more strictly where nobody vouches
-/// for anything: no shared secret (section 4.1), and people are sent back to the host that the identifier names and to no
-/// other, which is the host that pages show.
+/// for anything: no shared secret (section 4.1), no grant without a page that people come back from, and people are sent
+/// to the host that the identifier names and to no other, which is the host that pages show.
 ///
 /// # Errors
 /// `invalid_client_metadata`, `invalid_redirect_uri`.
@@ -38,9 +38,27 @@ pub fn read(client_id: &Url, body: &str, registrant: &Registrant) -> Result<Clie
     if !matches!(method, AuthenticationMethod::None | AuthenticationMethod::PrivateKeyJwt) {
         return Err(invalid("document_method", "token_endpoint_auth_method must be none or private_key_jwt."));
     }
+    // Where nobody is sent back to the host, nothing shows that who asks belongs to it.
+    let proved = |grant: &GrantType| matches!(grant, GrantType::AuthorizationCode | GrantType::RefreshToken);
+    if !metadata.grant_types.iter().all(proved) {
+        return Err(invalid("document_grant", "grant_types takes authorization_code and refresh_token only."));
+    }
     let own = |text: &String| uri::parse_exact(text).is_ok_and(|url| url.origin() == client_id.origin());
     if metadata.redirect_uris.is_empty() || !metadata.redirect_uris.iter().all(own) {
         return Err(invalid("document_redirect_uri", "Every redirect address must lie at the host of client_id."));
+    }
+    let doors = &metadata.doors;
+    let single = [
+        &metadata.backchannel_logout_uri,
+        &doors.frontchannel_logout_uri,
+        &doors.initiate_login_uri,
+        &metadata.client_uri,
+        &metadata.policy_uri,
+        &metadata.tos_uri,
+    ];
+    if !metadata.post_logout_redirect_uris.iter().chain(single.into_iter().flatten()).all(own) {
+        let text = "Every address for people and of sign-out must lie at the host of client_id.";
+        return Err(invalid("document_address", text));
     }
     Ok(metadata)
 }
@@ -102,6 +120,14 @@ mod tests {
             (json!({ "token_endpoint_auth_method": "client_secret_jwt" }), "document_method"),
             (json!({ "redirect_uris": ["https://evil.example/cb"] }), "document_redirect_uri"),
             (json!({ "redirect_uris": ["https://portal.example:8443/cb"] }), "document_redirect_uri"),
+            (json!({ "grant_types": ["urn:ietf:params:oauth:grant-type:device_code"] }), "document_grant"),
+            (json!({ "post_logout_redirect_uris": ["https://evil.example/"] }), "document_address"),
+            (json!({ "initiate_login_uri": "https://evil.example/" }), "document_address"),
+            (json!({ "backchannel_logout_uri": "https://evil.example/" }), "document_address"),
+            (json!({ "frontchannel_logout_uri": "https://evil.example/" }), "frontchannel_elsewhere"),
+            (json!({ "client_uri": "https://evil.example/" }), "document_address"),
+            (json!({ "policy_uri": "https://evil.example/" }), "document_address"),
+            (json!({ "tos_uri": "https://portal.example:8443/" }), "document_address"),
             (json!({ "sharing": {} }), "member_not_for_registrants"),
             (json!({ "require_pkce": false }), "member_not_for_registrants"),
             (json!({ "scope": "personal_number" }), "scope_not_for_registrants"),
