@@ -120,7 +120,10 @@ mod tests {
             (json!({ "token_endpoint_auth_method": "client_secret_jwt" }), "document_method"),
             (json!({ "redirect_uris": ["https://evil.example/cb"] }), "document_redirect_uri"),
             (json!({ "redirect_uris": ["https://portal.example:8443/cb"] }), "document_redirect_uri"),
-            (json!({ "grant_types": ["urn:ietf:params:oauth:grant-type:device_code"] }), "document_grant"),
+            (
+                json!({ "grant_types": ["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"] }),
+                "document_grant",
+            ),
             (json!({ "post_logout_redirect_uris": ["https://evil.example/"] }), "document_address"),
             (json!({ "initiate_login_uri": "https://evil.example/" }), "document_address"),
             (json!({ "backchannel_logout_uri": "https://evil.example/" }), "document_address"),
