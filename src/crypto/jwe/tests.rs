@@ -191,8 +191,12 @@ fn a_point_off_the_curve_is_refused() {
             .is_err()
     );
     let jwk = json!({"kty": "EC", "crv": "P-256", "x": off, "y": off});
-    let to = Recipient::from_jwks(&set(&jwk), KeyManagement::EcdhEs).unwrap();
-    assert!(encrypt(&to, ContentEncryption::A128Gcm, None, PLAIN).is_err());
+    assert_eq!(Recipient::from_jwks(&set(&jwk), KeyManagement::EcdhEs).unwrap_err(), JweError::KeySet);
+    // Beside a good one it is passed over.
+    let good = made(KeyManagement::EcdhEs);
+    let both = json!({ "keys": [jwk, good.public_jwk] });
+    let to = Recipient::from_jwks(&both, KeyManagement::EcdhEs).unwrap();
+    assert_eq!(to.kid(), Some(good.kid.as_str()));
 }
 
 #[test]
