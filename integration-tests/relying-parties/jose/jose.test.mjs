@@ -1,6 +1,7 @@
 // Encryption as jose (npm) does it: what the provider seals opens there, and what is sealed there opens at the provider.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import {
   CompactEncrypt, SignJWT, compactDecrypt, createRemoteJWKSet, exportJWK, generateKeyPair, importJWK, jwtVerify,
@@ -69,13 +70,22 @@ describe('jose (Node)', () => {
   }
 
   it('seals requests to the keys that the provider offers', async () => {
-    const { client } = example;
     const { keys } = await (await fetch(metadata.jwks_uri)).json();
     const offered = keys.filter((key) => key.use === 'enc');
     const algorithms = offered.map((key) => key.alg).sort();
     assert.deepEqual(algorithms, [...metadata.request_object_encryption_alg_values_supported].sort());
     assert.deepEqual(algorithms, ['ECDH-ES', 'RSA-OAEP-256']);
-    const request = await new SignJWT({
+    // Says beforehand how it encrypts: a client that did not is refused RSA.
+    const shape = JSON.parse(await readFile(new URL('client.json', here), 'utf8'));
+    const own = { ...(await exportJWK(signs.publicKey)), kid: 'signs', use: 'sig', alg: 'ES256' };
+    const sealing = (alg, enc) => example.register(`jose-seals-${alg}-${enc}`.toLowerCase(), {
+      ...shape,
+      redirect_uris: [`${example.url}/callback`],
+      jwks: { keys: [own] },
+      request_object_encryption_alg: alg,
+      request_object_encryption_enc: enc,
+    });
+    const signed = (client) => new SignJWT({
       client_id: client.client_id, response_type: 'code', scope: 'openid', state: 's', nonce: 'n',
       redirect_uri: `${example.url}/callback`, code_challenge_method: 'S256',
       code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
@@ -83,6 +93,8 @@ describe('jose (Node)', () => {
       .setIssuer(client.client_id).setAudience(example.issuer).setExpirationTime('1m').sign(signs.privateKey);
     for (const jwk of offered) {
       for (const enc of metadata.request_object_encryption_enc_values_supported) {
+        const client = await sealing(jwk.alg, enc);
+        const request = await signed(client);
         const header = { alg: jwk.alg, enc, kid: jwk.kid, cty: 'JWT' };
         const seal = async (plain, more = {}) =>
           new CompactEncrypt(bytes(plain)).setProtectedHeader({ ...header, ...more }).encrypt(await importJWK(jwk));
