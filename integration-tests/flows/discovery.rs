@@ -215,15 +215,17 @@ impl Stage {
         Portal::registered(&self.house, &format!("portal-{}", self.portals), over).await.ok()
     }
 
-    /// Through whatever page a portal that is new in the session gets, to the answer.
+    /// Through whatever pages a portal that is new in the session gets, to the answer.
     async fn ask(&mut self, portal: &Portal, over: &[(&str, &str)]) -> Page {
-        let page = portal.ask(&mut self.browser, over).await;
-        let (step, action) = match page.path.rsplit('/').next() {
-            Some("continue") => ("/continue", "continue"),
-            Some("consent") => ("/consent", "accept"),
-            _ => return page,
-        };
-        self.browser.submit(&page, step, &[("action", action)]).await
+        let mut page = portal.ask(&mut self.browser, over).await;
+        loop {
+            let (step, action) = match page.path.rsplit('/').next() {
+                Some("continue") => ("/continue", "continue"),
+                Some("consent") => ("/consent", "accept"),
+                _ => return page,
+            };
+            page = self.browser.submit(&page, step, &[("action", action)]).await;
+        }
     }
 
     /// The members that an answer gives the portal.
