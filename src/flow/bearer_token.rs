@@ -3,6 +3,7 @@
 use super::caller::Caller;
 use super::clients::KnownClient;
 use super::disclosure::{self, Place};
+use super::encryption::Envelope;
 use super::representation::{self, Stated};
 use super::{Outcome, Services, access_token, audit, encryption, possession, token};
 use crate::audit::{GrantEvent, Word};
@@ -52,6 +53,12 @@ pub async fn userinfo(
     if !usable.contains(scope::OPENID) {
         return Ok(Err(bearer::INSUFFICIENT_SCOPE));
     }
+    let envelope =
+        encryption::envelope(services, &known.client, known.client.metadata.doors.userinfo_encryption()).await?;
+    // The client's key may have been waited for: what was revoked meanwhile opens nothing (I2).
+    if envelope.is_some() && read_access(services, shown.token.expose()).await?.is_none() {
+        return Ok(Err(bearer::INVALID_TOKEN));
+    }
     let leaving = disclosure::leaving(services, &known, &live, (Place::Userinfo, &usable)).await?;
     let levels =
         usable.contains(scope::LEVELS).then(|| (live.identity_level.as_u8(), live.authentication_level.as_u8()));
@@ -66,12 +73,15 @@ pub async fn userinfo(
         verified_claims: leaving.verified.as_ref(),
         authorization_details: stated.details(),
     };
-    say(services, &known.client, &answer).await.map(Ok)
+    say(services, &known.client, (&answer, envelope.as_ref())).map(Ok)
 }
 
 /// Core 5.3.2: in the form the client registered.
-async fn say(services: &Services, client: &Client, answer: &Userinfo<'_>) -> Outcome<UserinfoAnswer> {
-    let envelope = encryption::envelope(services, client, client.metadata.doors.userinfo_encryption()).await?;
+fn say(
+    services: &Services,
+    client: &Client,
+    (answer, envelope): (&Userinfo<'_>, Option<&Envelope>),
+) -> Outcome<UserinfoAnswer> {
     let claims = || answer.signed_claims(services.issuer(), &client.client_id);
     let signed = match client.userinfo_algorithm() {
         None => None,
@@ -80,7 +90,7 @@ async fn say(services: &Services, client: &Client, answer: &Userinfo<'_>) -> Out
     Ok(match (signed, envelope) {
         (None, None) => UserinfoAnswer::Plain(Value::Object(answer.claims())),
         (None, Some(envelope)) => UserinfoAnswer::Jwt(envelope.seal(claims())?),
-        (Some(jwt), envelope) => UserinfoAnswer::Jwt(encryption::nested(envelope.as_ref(), jwt)?),
+        (Some(jwt), envelope) => UserinfoAnswer::Jwt(encryption::nested(envelope, jwt)?),
     })
 }
 
