@@ -238,31 +238,50 @@ pub async fn rotate(
     if !making.force && signing_due.is_empty() && encryption_due.is_empty() {
         return Ok(Vec::new());
     }
+    let wanted = signing_due.into_iter().map(|action| action.map(Algorithm::Signing));
+    let wanted = wanted.chain(encryption_due.into_iter().map(|action| action.map(Algorithm::Encryption)));
+    let mut ready = generated(wanted).await?;
     let mut tx = db.begin().await?;
     // One node at a time: the second finds the keys of the first.
     store::installation::establish(&mut tx, "key_rotation", "held while keys are made").await?;
     let mut actions = Vec::new();
     for action in due(&store::signing_key::list(&mut tx).await?, signs, signing, &making)? {
-        carry_out_signing(&mut tx, sealer, &action, &making).await?;
+        carry_out_signing(&mut tx, sealer, &action, (&making, &mut ready)).await?;
         actions.push(action.map(Algorithm::Signing));
     }
     for action in due(&store::encryption_key::list(&mut tx).await?, KeyManagement::parse, encryption, &making)? {
-        carry_out_encryption(&mut tx, sealer, &action, &making).await?;
+        carry_out_encryption(&mut tx, sealer, &action, (&making, &mut ready)).await?;
         actions.push(action.map(Algorithm::Encryption));
     }
     tx.commit().await?;
     Ok(actions)
 }
 
+/// Keys that were made for what was due at the first look.
+type Ready = Vec<(Algorithm, crypto::GeneratedKey)>;
+
+/// Makes the keys that are due. Primes are looked for beside the requests and with no transaction open: on SQLite every
+/// writer would wait for them.
+async fn generated(due: impl Iterator<Item = RotationAction<Algorithm>>) -> Outcome<Ready> {
+    let mut ready = Vec::new();
+    for action in due {
+        if let RotationAction::Generate { algorithm, .. } = action {
+            let made = tokio::task::spawn_blocking(move || algorithm.generate()).await.map_err(Fault::internal)?;
+            ready.push((algorithm, made.map_err(Fault::internal)?));
+        }
+    }
+    Ok(ready)
+}
+
 async fn carry_out_signing(
     tx: &mut Tx,
     sealer: &crypto::Sealer,
     action: &RotationAction,
-    making: &Making<'_>,
+    (making, ready): (&Making<'_>, &mut Ready),
 ) -> Outcome<()> {
     match action {
         RotationAction::Generate { algorithm, published_at, signs_from } => {
-            let key = make(sealer, Algorithm::Signing(*algorithm), (*published_at, *signs_from), making)?;
+            let key = make(sealer, Algorithm::Signing(*algorithm), (*published_at, *signs_from), (making, ready))?;
             store::signing_key::insert(tx, &key).await?;
             note_made(tx, key, making).await
         }
@@ -281,11 +300,11 @@ async fn carry_out_encryption(
     tx: &mut Tx,
     sealer: &crypto::Sealer,
     action: &RotationAction<KeyManagement>,
-    making: &Making<'_>,
+    (making, ready): (&Making<'_>, &mut Ready),
 ) -> Outcome<()> {
     match action {
         RotationAction::Generate { algorithm, published_at, signs_from } => {
-            let key = make(sealer, Algorithm::Encryption(*algorithm), (*published_at, *signs_from), making)?;
+            let key = make(sealer, Algorithm::Encryption(*algorithm), (*published_at, *signs_from), (making, ready))?;
             store::encryption_key::insert(tx, &key).await?;
             note_made(tx, key, making).await
         }
@@ -326,9 +345,13 @@ fn make(
     sealer: &crypto::Sealer,
     algorithm: Algorithm,
     (published_at, signs_from): (Timestamp, Timestamp),
-    making: &Making<'_>,
+    (making, ready): (&Making<'_>, &mut Ready),
 ) -> Outcome<StoredKey> {
-    let generated = algorithm.generate().map_err(Fault::internal)?;
+    // What became due only between the two looks is made here.
+    let generated = match ready.iter().position(|(made, _)| *made == algorithm) {
+        Some(place) => ready.swap_remove(place).1,
+        None => algorithm.generate().map_err(Fault::internal)?,
+    };
     let id = KeyId::new(making.now, making.entropy);
     Ok(StoredKey {
         id,
