@@ -51,6 +51,34 @@ impl Stage {
         (page.status.as_u16(), serde_json::from_str(&page.body).unwrap())
     }
 
+    /// A fresh assertion of a client whose key is the stage's.
+    fn assertion(&self, client: &str) -> String {
+        let now = self.house.clock.now().seconds();
+        self.key.sign(
+            &json!({ "alg": "ES256", "kid": self.key.jwk()["kid"] }),
+            &json!({ "iss": client, "sub": client, "aud": self.house.services.issuer(), "iat": now, "exp": now + 60,
+                "jti": random_token(&*self.house.services.entropy) }),
+        )
+    }
+
+    async fn asserted(
+        &self,
+        path: &str,
+        (assertion, proof): (&str, Option<&str>),
+        fields: &[(&str, &str)],
+    ) -> (u16, Value) {
+        let mut all = vec![
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", assertion),
+        ];
+        all.extend_from_slice(fields);
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(all).finish();
+        let mut headers = vec![("content-type", "application/x-www-form-urlencoded")];
+        headers.extend(proof.map(|proof| ("dpop", proof)));
+        let page = self.house.browser().request(Method::POST, path, &headers, &body).await;
+        (page.status.as_u16(), serde_json::from_str(&page.body).unwrap())
+    }
+
     async fn userinfo(&self, scheme: &str, token: &str, proof: Option<&str>) -> (u16, Option<String>) {
         let authorization = format!("{scheme} {token}");
         let mut headers = vec![("authorization", authorization.as_str())];
@@ -249,6 +277,49 @@ async fn rfc9449_5_refresh_tokens_of_an_app_are_bound_to_its_key() {
     assert_eq!((status, answer["token_type"].as_str()), (200, Some("DPoP")), "{answer}");
 }
 
+/// What a request shows that counts once is used up by it, also when the request is refused for another reason.
+#[tokio::test]
+async fn f2_an_assertion_and_a_proof_are_used_up_whatever_becomes_of_the_request() {
+    let house = House::new().await;
+    let key = Key::new();
+    let metadata = json!({
+        "token_endpoint_auth_method": "private_key_jwt", "jwks": { "keys": [key.jwk()] },
+        "grant_types": ["authorization_code", "client_credentials"], "scope": "openid report",
+    });
+    let portal = Portal::with(&house, "once", metadata).await;
+    let browser = house.browser();
+    let stage = Stage { house, portal, key, browser };
+    let members = stage.portal.members(&[]);
+    let request: Vec<(&str, &str)> = members.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    let broken: Vec<_> = request.iter().copied().filter(|(name, _)| *name != "redirect_uri").collect();
+    let credentials = [("grant_type", "client_credentials"), ("scope", "report")];
+    let said = |(status, answer): (u16, Value)| (status, answer["error"].as_str().unwrap_or_default().to_owned());
+    let with = |status: u16, error: &str| (status, error.to_owned());
+    for (path, wrong, right, done) in
+        [("/token", &credentials[1..], &credentials[..], 200), ("/par", &broken[..], &request[..], 201)]
+    {
+        let proof = || stage.proof("POST", path);
+        let (shown, proved) = (stage.assertion("once"), proof());
+        let refused = said(stage.asserted(path, (&shown, Some(&proved)), wrong).await);
+        assert_eq!(refused, with(400, "invalid_request"), "{path}");
+        let again = said(stage.asserted(path, (&shown, Some(&proof())), right).await);
+        assert_eq!(again, with(401, "invalid_client"), "{path}: an assertion served twice");
+        let fresh = stage.assertion("once");
+        let again = said(stage.asserted(path, (&fresh, Some(&proved)), right).await);
+        assert_eq!(again, with(400, "invalid_dpop_proof"), "{path}: a proof served twice");
+        // A proof that was replayed, or is for somewhere else, does not spare the assertion beside it.
+        let again = said(stage.asserted(path, (&fresh, Some(&proof())), right).await);
+        assert_eq!(again, with(401, "invalid_client"), "{path}");
+        let (shown, elsewhere) = (stage.assertion("once"), stage.proof("POST", "/elsewhere"));
+        let refused = said(stage.asserted(path, (&shown, Some(&elsewhere)), right).await);
+        assert_eq!(refused, with(400, "invalid_dpop_proof"), "{path}");
+        let again = said(stage.asserted(path, (&shown, Some(&proof())), right).await);
+        assert_eq!(again, with(401, "invalid_client"), "{path}");
+        let (status, answer) = stage.asserted(path, (&stage.assertion("once"), Some(&proof())), right).await;
+        assert_eq!(status, done, "{path}: {answer}");
+    }
+}
+
 /// FAPI 2.0 Security Profile 5.3.2: pushed, proved, bound; refresh tokens stay as they are.
 #[tokio::test]
 async fn fapi2_a_client_of_the_profile_gets_exactly_its_rules() {
@@ -263,22 +334,7 @@ async fn fapi2_a_client_of_the_profile_gets_exactly_its_rules() {
     let browser = house.browser();
     let mut stage = Stage { house, portal, key, browser };
     let send = async |stage: &Stage, path: &str, proof: Option<String>, fields: &[(&str, &str)]| {
-        let now = stage.house.clock.now().seconds();
-        let assertion = stage.key.sign(
-            &json!({ "alg": "ES256", "kid": stage.key.jwk()["kid"] }),
-            &json!({ "iss": "fapi", "sub": "fapi", "aud": stage.house.services.issuer(), "iat": now, "exp": now + 60,
-                "jti": random_token(&*stage.house.services.entropy) }),
-        );
-        let mut all = vec![
-            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
-            ("client_assertion", assertion.as_str()),
-        ];
-        all.extend_from_slice(fields);
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(all).finish();
-        let mut headers = vec![("content-type", "application/x-www-form-urlencoded")];
-        headers.extend(proof.as_deref().map(|proof| ("dpop", proof)));
-        let page = stage.house.browser().request(Method::POST, path, &headers, &body).await;
-        (page.status.as_u16(), serde_json::from_str::<Value>(&page.body).unwrap())
+        stage.asserted(path, (&stage.assertion("fapi"), proof.as_deref()), fields).await
     };
     let refused = stage.house.browser().fetch(&stage.portal.request(&[])).await;
     assert_eq!(refused.error(), "invalid_request", "not pushed");

@@ -1,7 +1,7 @@
 //! Signing out: asked by portals (RP-Initiated Logout 1.0), told to them through the browser (Front-Channel Logout 1.0),
 //! and the page that says who knows of it (C16).
 
-use crate::kit::{Browser, HOA, House, MINH, Page, Portal, claims_of, days};
+use crate::kit::{Browser, HOA, House, MINH, Page, Portal, claims_of, days, minutes};
 use crate::{ciba, device};
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ async fn enter(house: &House, browser: &mut Browser, portal: &Portal) -> Value {
         browser.submit(&page, "/continue", &[("action", "continue")]).await
     } else {
         // Codes are not sent as fast as tests sign in.
-        house.after(crate::kit::minutes(2));
+        house.after(minutes(2));
         house.sign_in(browser, &page, &HOA).await
     };
     portal.tokens(house, &answer).await["id_token"].clone()
@@ -273,6 +273,9 @@ async fn the_page_says_who_was_told_and_who_not_yet() {
     house.deliver().await;
     let page = browser.open(&page.path).await;
     page.has("Told at 09:02").has("No answer yet").has("Signed out of 1 of 2.").lacks("Being told");
+    // The address is no news to whoever uses the machine next.
+    house.after(minutes(3));
+    browser.open(&page.path).await.is(200).lacks("Told at").lacks("portal-a");
 }
 
 /// Back-Channel Logout 1.0: whoever got tokens on another device hears of the sign-out, too, and the tokens end.

@@ -1,8 +1,9 @@
 //! Verified claims (OpenID Connect for Identity Assurance 1.0): asked for, filtered, agreed to, told, taken back.
 
 use crate::kit::{Browser, Citizen, HOA, House, MINH, Page, Portal, claims_of, minutes};
-use dinhdanh::base::{PersonId, Timestamp};
+use dinhdanh::base::{GrantId, PersonId, Timestamp};
 use dinhdanh::identity::{ExchangeEvidence, IdentityLevel, RegisterState};
+use dinhdanh::protocol::GrantTerms;
 use dinhdanh::store;
 use dinhdanh::store::person::RegisterUpdate;
 use serde_json::{Value, json};
@@ -285,7 +286,7 @@ async fn e5_a_consent_to_plain_claims_is_none_to_verified_ones() {
 }
 
 #[tokio::test]
-async fn k5_a_value_asked_for_is_kept_only_with_a_claim_that_leaves() {
+async fn k5_a_value_asked_for_is_kept_sealed_and_only_with_a_claim_that_leaves() {
     let house = House::new().await;
     house.with(&HOA).await;
     let portal = bank(&house, "consent").await;
@@ -298,15 +299,15 @@ async fn k5_a_value_asked_for_is_kept_only_with_a_claim_that_leaves() {
     let tokens = portal.tokens(&house, &answer).await;
     let userinfo = portal.userinfo(&house, &tokens["access_token"]).await.1;
     assert_eq!((&userinfo["name"], userinfo.get("birthdate")), (&json!(HOA.name), None));
-    let db = &house.services.db;
-    let kept: i64 = db
-        .query(
-            "SELECT COUNT(*) FROM authorization_grant WHERE terms LIKE '%canary-number%' OR terms LIKE '%1901-02-03%'",
-        )
-        .scalar()
-        .await
-        .unwrap();
-    assert_eq!(kept, 0);
+    let (id, terms): (GrantId, String) =
+        house.services.db.query("SELECT id, terms FROM authorization_grant").one().await.unwrap();
+    assert!(!terms.contains(HOA.name), "{terms}");
+    let terms: GrantTerms = serde_json::from_str(&terms).unwrap();
+    let sealed = terms.asked_details.unwrap().0;
+    let kept = house.services.sealer.open("asked_details", id.0.as_bytes(), &sealed).unwrap();
+    let kept = std::str::from_utf8(&kept).unwrap();
+    assert!(kept.contains(HOA.name), "what leaves is compared at each answer");
+    assert!(!kept.contains("canary-number") && !kept.contains("1901-02-03"), "{kept}");
 }
 
 #[tokio::test]

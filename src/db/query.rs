@@ -1,6 +1,6 @@
 //! A statement on its way: text, bound values, and where it runs.
 
-use super::{Bind, Db, Engine, Error, Record, Scalar, Tx};
+use super::{Bind, Db, Engine, Error, Record, Scalar, SqliteDb, Tx};
 use sqlx::postgres::{PgArguments, PgPool, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqlitePool};
 use sqlx::{Arguments, PgConnection};
@@ -40,6 +40,26 @@ impl<'c> Source<'c> for &'c mut Tx {
     }
 }
 
+/// Where a statement that writes can run: `&mut Tx`, or [`Alone`] when it is a transaction by itself.
+pub trait Sink<'c>: Source<'c> {}
+
+impl<'c> Sink<'c> for &'c mut Tx {}
+
+/// See [`Db::alone`].
+#[derive(Debug, Clone, Copy)]
+pub struct Alone<'c>(pub(super) &'c Db);
+
+impl<'c> Source<'c> for Alone<'c> {
+    fn query(self, sql: &'static str) -> Query<'c> {
+        match self.0 {
+            Db::Sqlite(db) => Query::new(sql, Target::SqliteWriter(db), Values::sqlite()),
+            Db::Postgres(pool) => Query::new(sql, Target::PostgresPool(pool), Values::postgres()),
+        }
+    }
+}
+
+impl<'c> Sink<'c> for Alone<'c> {}
+
 /// A statement with its values. It has no `Debug`: that would print them.
 #[must_use = "a statement does nothing until it is run"]
 pub struct Query<'c> {
@@ -55,6 +75,7 @@ pub struct Query<'c> {
 enum Target<'c> {
     SqlitePool(&'c SqlitePool),
     Sqlite(&'c mut SqliteConnection),
+    SqliteWriter(&'c SqliteDb),
     PostgresPool(&'c PgPool),
     Postgres(&'c mut PgConnection),
     Nowhere,
@@ -88,6 +109,12 @@ macro_rules! run {
                 }
                 (Target::Sqlite(connection), Values::Sqlite(values)) => {
                     sqlx::$make::<Sqlite, $($row,)? _>(sql, values).$method(connection).await.map_err(Error::from)
+                }
+                (Target::SqliteWriter(db), Values::Sqlite(values)) => {
+                    alone(db, async |connection| {
+                        sqlx::$make::<Sqlite, $($row,)? _>(sql, values).$method(connection).await
+                    })
+                    .await
                 }
                 (Target::PostgresPool(pool), Values::Postgres(values)) => {
                     sqlx::$make::<Postgres, $($row,)? _>(sql, *values).$method(pool).await.map_err(Error::from)
@@ -207,6 +234,11 @@ async fn execute(sql: &'static str, target: Target<'_>, values: Values) -> Resul
         (Target::Sqlite(connection), Values::Sqlite(values)) => {
             sqlx::query_with::<Sqlite, _>(sql, values).execute(connection).await?.rows_affected()
         }
+        (Target::SqliteWriter(db), Values::Sqlite(values)) => {
+            alone(db, async |connection| sqlx::query_with::<Sqlite, _>(sql, values).execute(connection).await)
+                .await?
+                .rows_affected()
+        }
         (Target::PostgresPool(pool), Values::Postgres(values)) => {
             sqlx::query_with::<Postgres, _>(sql, *values).execute(pool).await?.rows_affected()
         }
@@ -215,6 +247,17 @@ async fn execute(sql: &'static str, target: Target<'_>, values: Values) -> Resul
         }
         _ => return Err(Error::Broken),
     })
+}
+
+/// Runs one statement as a transaction of its own on the writer.
+async fn alone<T>(
+    db: &SqliteDb,
+    statement: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
+) -> Result<T, Error> {
+    let mut tx = db.begin_alone().await?;
+    let answer = statement(tx.connection().ok_or(Error::Broken)?).await?;
+    tx.commit().await?;
+    Ok(answer)
 }
 
 /// The highest `$n` of a statement when `$1` … `$n` all occur; `None` when one of them is missing. Text in single

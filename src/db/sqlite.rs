@@ -1,8 +1,8 @@
 //! SQLite: readers beside one writer whose commits are shared.
 //!
 //! A commit on a disk costs a wait for fsync. Transactions that queue for the writer meanwhile therefore become
-//! members of one group: each works inside a savepoint (the first one needs none: to undo it is to undo the group), and
-//! one COMMIT makes them all durable. A member is answered only after that COMMIT. When the group fails, every member is told so; nobody gets a yes that is not on disk.
+//! members of one group: each works inside a savepoint (the first one needs none: to undo it is to undo the group; nor
+//! does a single statement, which is kept or left out as a whole), and one COMMIT makes them all durable. A member is answered only after that COMMIT. When the group fails, every member is told so; nobody gets a yes that is not on disk.
 
 use super::{Error, Pools};
 use crate::base::{SystemEntropy, random_token};
@@ -36,6 +36,17 @@ struct Writer {
     options: SqliteConnectOptions,
 }
 
+/// How a member's work is told from that of its group, should it have to be undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    /// It began the group: to undo it is to undo the group.
+    First,
+    /// By a savepoint.
+    Savepoint,
+    /// It is a single statement, which the engine keeps or leaves out as a whole.
+    Statement,
+}
+
 /// What is known of a step whose answer may have been lost because its future was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -50,8 +61,7 @@ struct Line {
     connection: Option<SqliteConnection>,
     group: Stage,
     member: Stage,
-    /// The member is the first of its group and works without a savepoint.
-    first: bool,
+    mark: Mark,
     waiting: Vec<oneshot::Sender<Result<(), String>>>,
 }
 
@@ -102,12 +112,21 @@ impl SqliteDb {
     }
 
     pub(super) async fn begin(&self) -> Result<SqliteTx, Error> {
+        self.join(Mark::Savepoint).await
+    }
+
+    /// A transaction of exactly one statement. Dropped without commit, the statement may have been kept.
+    pub(super) async fn begin_alone(&self) -> Result<SqliteTx, Error> {
+        self.join(Mark::Statement).await
+    }
+
+    async fn join(&self, mark: Mark) -> Result<SqliteTx, Error> {
         let turn = tokio::time::timeout(self.wait, self.turn()).await;
         let guard = turn.map_err(|_| Error::Sqlx(sqlx::Error::PoolTimedOut))?;
         // From here on a dropped future cleans up through `SqliteTx::drop`.
         let mut tx = SqliteTx { line: Some(guard), writer: Arc::clone(&self.writer) };
         if let Some(line) = tx.line.as_mut() {
-            line.enter(&self.writer.options).await?;
+            line.enter(&self.writer.options, mark).await?;
         }
         Ok(tx)
     }
@@ -151,7 +170,7 @@ impl Writer {
             connection: Some(connection),
             group: Stage::Closed,
             member: Stage::Closed,
-            first: false,
+            mark: Mark::Savepoint,
             waiting: Vec::new(),
         }));
         let commits = Arc::new(AtomicU64::new(0));
@@ -175,7 +194,7 @@ impl Writer {
 
 /// Steps taken while the line's lock is held.
 impl Line {
-    async fn enter(&mut self, options: &SqliteConnectOptions) -> Result<(), Error> {
+    async fn enter(&mut self, options: &SqliteConnectOptions, mark: Mark) -> Result<(), Error> {
         if self.member != Stage::Closed || self.group == Stage::Unsure {
             // A clean-up never ran (its runtime was shut down): nothing of that group can be answered.
             self.fail_group("the writer was interrupted").await;
@@ -192,7 +211,12 @@ impl Line {
             }
             self.group = Stage::Open;
             self.member = Stage::Open;
-            self.first = true;
+            self.mark = Mark::First;
+            return Ok(());
+        }
+        self.mark = mark;
+        if mark == Mark::Statement {
+            self.member = Stage::Open;
             return Ok(());
         }
         self.member = Stage::Unsure;
@@ -206,11 +230,10 @@ impl Line {
 
     /// Keeps a member's work in the group. After an error the caller must settle.
     async fn release(&mut self) -> Result<(), Error> {
-        if !self.first {
+        if self.mark == Mark::Savepoint {
             self.member = Stage::Unsure;
             self.run("RELEASE member").await?;
         }
-        self.first = false;
         self.member = Stage::Closed;
         Ok(())
     }
@@ -227,14 +250,20 @@ impl Line {
         if self.member == Stage::Closed {
             return;
         }
-        if self.first {
+        if self.mark == Mark::First {
             // Whoever came later would have waited for this one to end: there is nobody else in the group.
             if self.run("ROLLBACK").await.is_err() {
                 self.fail_group("the transaction could not be undone").await;
             }
             self.group = Stage::Closed;
             self.member = Stage::Closed;
-            self.first = false;
+            return;
+        }
+        if self.mark == Mark::Statement {
+            self.member = Stage::Closed;
+            if !self.in_transaction().await {
+                self.fail_group("the transaction was rolled back by the engine").await;
+            }
             return;
         }
         let unsure = self.member == Stage::Unsure;
@@ -283,7 +312,6 @@ impl Line {
         }
         self.group = Stage::Closed;
         self.member = Stage::Closed;
-        self.first = false;
         if let Some(mut connection) = self.connection.take() {
             let _ = sqlx::query("ROLLBACK").execute(&mut connection).await;
             let _ = connection.close().await;
@@ -338,7 +366,6 @@ impl Drop for SqliteTx {
             line.waiting.clear();
             line.group = Stage::Closed;
             line.member = Stage::Closed;
-            line.first = false;
             return;
         };
         runtime.spawn(async move {

@@ -1,7 +1,7 @@
 //! The seam's promises, on both engines.
 
 use super::testing::{NOW, another_node, on_both, on_both_empty, sqlite};
-use super::{Db, Error, Json, Pools, Tx};
+use super::{Db, Error, Json, Pools, Sink};
 use crate::base::{Digest, PersonId, SystemEntropy, Timestamp, sha256};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use std::time::Duration;
 const INSERT: &str = "INSERT INTO throttle (scope, subject, failures, first_at, last_at, paused_until)
                       VALUES ($1, $2, $3, $4, $5, $6)";
 
-async fn insert(tx: &mut Tx, number: i32) -> Result<u64, Error> {
-    tx.query(INSERT)
+async fn insert(sink: impl Sink<'_>, number: i32) -> Result<u64, Error> {
+    sink.query(INSERT)
         .bind("test")
         .bind(sha256(&number.to_be_bytes()))
         .bind(number)
@@ -267,6 +267,83 @@ async fn a_member_that_rolls_back_harms_no_other() {
     }
     let expected: Vec<i32> = (0..40).filter(|number| number % 4 > 1).collect();
     assert_eq!(numbers(&db).await, expected);
+}
+
+/// Statements alone share groups with transactions; one that fails takes nothing with it.
+#[tokio::test]
+async fn a_statement_alone_is_kept_or_left_out_by_itself() {
+    on_both(|db| async move {
+        insert(db.alone(), -1).await.unwrap();
+        let before = commits(&db);
+        let writers: Vec<_> = (0..60)
+            .map(|number| {
+                let db = db.clone();
+                tokio::spawn(async move {
+                    match number % 3 {
+                        0 => {
+                            assert_eq!(insert(db.alone(), number).await.unwrap(), 1);
+                            // The answer came after the commit: another connection sees the row.
+                            assert!(numbers(&db).await.contains(&number));
+                        }
+                        // Fails on the unique key.
+                        1 => assert!(insert(db.alone(), -1).await.is_err()),
+                        _ => {
+                            let mut tx = db.begin().await.unwrap();
+                            insert(&mut tx, number).await.unwrap();
+                            if number % 2 == 0 { tx.commit().await.unwrap() } else { tx.rollback() }
+                        }
+                    }
+                })
+            })
+            .collect();
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        let kept = |number: &i32| number % 3 == 0 || (number % 3 == 2 && number % 2 == 0);
+        assert_eq!(numbers(&db).await, (-1..60).filter(|number| *number == -1 || kept(number)).collect::<Vec<i32>>());
+        assert!(commits(&db) - before < 30, "{} commits", commits(&db) - before);
+    })
+    .await;
+}
+
+/// A statement alone that is dropped is there or not; whoever shares its group is answered rightly.
+#[tokio::test]
+async fn i12_a_statement_alone_that_is_dropped_harms_no_neighbour() {
+    on_both(|db| async move {
+        let mut finished = 0;
+        let mut waits = -1;
+        for round in 0..500 {
+            let first = 1_000 + round * 10;
+            waits += 1;
+            let (before, mine, after) = (db.clone(), db.clone(), db.clone());
+            let before = tokio::spawn(async move { insert(before.alone(), first).await.unwrap() });
+            let work = tokio::spawn(cut_off(waits, async move { insert(mine.alone(), first + 1).await.unwrap() }));
+            let after = tokio::spawn(async move {
+                let mut tx = after.begin().await.unwrap();
+                insert(&mut tx, first + 2).await.unwrap();
+                tx.commit().await.unwrap();
+            });
+            before.await.unwrap();
+            let answered = work.await.unwrap();
+            after.await.unwrap();
+            insert(db.alone(), first + 3).await.unwrap();
+            let there = numbers(&db).await;
+            assert!(
+                [first, first + 2, first + 3].iter().all(|number| there.contains(number)),
+                "a neighbour's work is lost"
+            );
+            assert!(answered.is_none() || there.contains(&(first + 1)), "a yes for work that is not there");
+            if answered.is_some() {
+                waits = -1;
+                finished += 1;
+            }
+            if finished == 10 {
+                break;
+            }
+        }
+        assert_eq!(finished, 10);
+    })
+    .await;
 }
 
 /// Drops `work` at its `waits`-th wait, unless it has finished by then.

@@ -21,6 +21,7 @@ use crate::protocol::authorize::ResponseMode;
 use crate::protocol::authorize::{self as rules, AuthorizeRequest, Prompt, Refusal};
 use crate::protocol::claims_request::ExactClaims;
 use crate::protocol::client::GrantType;
+use crate::protocol::grant_terms::AskedDetails;
 use crate::protocol::jwt_claims::TokenKind;
 use crate::protocol::response::{AuthorizeResponse, Delivery};
 use crate::protocol::scope::Release;
@@ -599,7 +600,7 @@ async fn once(services: &Services, tx: &mut Tx, interaction: &Interaction) -> Ou
     let until = now.plus(interaction::LIFETIME * 2);
     // RFC 9126 2.2: with the answer the pushed request is used up, in whichever tab it was opened.
     if let Some(pushed) = &interaction.pushed
-        && !store::spent::consume(tx, SpentKind::PushedRequest, pushed, now, until).await?
+        && !store::spent::consume(&mut *tx, SpentKind::PushedRequest, pushed, now, until).await?
     {
         return Ok(false);
     }
@@ -705,7 +706,7 @@ async fn finish(
         ended_reason: None,
         organization_id: acting.as_ref().map(|held| held.organization_id),
         origin,
-        terms: terms(request, &release),
+        terms: terms(services, id, request, &release)?,
     };
     store::grant::insert(&mut tx, &grant).await?;
     let event = GrantEvent::Issued { acr, scope: grant.scope.clone() };
@@ -720,7 +721,7 @@ async fn finish(
         let entry = audit::entry(services, event).person(person).client(client_id);
         audit::append(&mut tx, entry.session(session.session.id).grant(id)).await?;
     }
-    disclose(services, &mut tx, &grant, &release.all()).await?;
+    disclose(services, &mut tx, &grant, disclosure::told(&release)).await?;
     tx.commit().await?;
     metrics::counter!("grants_issued_total").increment(1);
     if interaction.decoupled().is_some() {
@@ -738,21 +739,24 @@ async fn finish(
 
 /// What the grant carries beyond its scope: of what was asked for no more than leaves, since a value that is asked for
 /// says something about a person, too (K5).
-fn terms(request: &AuthorizeRequest, release: &Release) -> GrantTerms {
+fn terms(services: &Services, id: GrantId, request: &AuthorizeRequest, release: &Release) -> Outcome<GrantTerms> {
     let verified =
         |asked: &[VerifiedClaimsRequest]| asked.iter().filter_map(|one| one.only(&release.verified)).collect();
     let exact = |asked: &ExactClaims, released: &BTreeSet<ClaimName>| {
         let kept = asked.iter().filter(|(member, _)| released.contains(&member.claim()));
         kept.map(|(member, values)| (member.clone(), values.clone())).collect()
     };
-    GrantTerms {
-        code_bound_to: request.dpop_jkt.clone().map(Confirmation::Key),
+    let details = AskedDetails {
         id_token_exact: exact(&request.claims.id_token_exact, &release.id_token),
         userinfo_exact: exact(&request.claims.userinfo_exact, &release.userinfo),
         id_token_verified: verified(&request.claims.id_token_verified),
         userinfo_verified: verified(&request.claims.userinfo_verified),
+    };
+    Ok(GrantTerms {
+        code_bound_to: request.dpop_jkt.clone().map(Confirmation::Key),
+        asked_details: disclosure::seal_details(services, id, &details)?,
         ..GrantTerms::default()
-    }
+    })
 }
 
 /// What answers in a signed mode are encrypted with; `None` in others (JARM 2.2).
@@ -841,17 +845,8 @@ fn names(claims: &BTreeSet<ClaimName>) -> Vec<String> {
 }
 
 /// Records the release of data, in the person's sight (architecture 5.7). Written when the release is decided.
-async fn disclose(
-    services: &Services,
-    tx: &mut Tx,
-    grant: &store::grant::Grant,
-    claims: &BTreeSet<ClaimName>,
-) -> Outcome<()> {
-    let mut told = names(claims);
-    // How and when they were verified, and for whom they act, says something about them, too.
-    let terms = &grant.terms;
-    let verified = !(terms.id_token_verified.is_empty() && terms.userinfo_verified.is_empty());
-    told.extend(verified.then(|| disclosure::VERIFIED.to_owned()));
+async fn disclose(services: &Services, tx: &mut Tx, grant: &store::grant::Grant, mut told: Vec<String>) -> Outcome<()> {
+    // For whom they act says something about them, too.
     told.extend(grant.organization_id.map(|_| "authorization_details".to_owned()));
     if told.is_empty() {
         return Ok(());
@@ -877,9 +872,8 @@ async fn disclose(
 pub async fn passkey_offer_declined(services: &Services, person: PersonId) -> Outcome<()> {
     let now = services.clock.now();
     let until = now.plus(credential_policy::OFFER_AGAIN_AFTER);
-    let mut tx = services.db.begin().await?;
-    store::spent::consume(&mut tx, SpentKind::PasskeyOffer, &sha256(person.0.as_bytes()), now, until).await?;
-    tx.commit().await?;
+    let person = sha256(person.0.as_bytes());
+    store::spent::consume(services.db.alone(), SpentKind::PasskeyOffer, &person, now, until).await?;
     Ok(())
 }
 

@@ -2,13 +2,13 @@
 
 use super::caller::Caller;
 use super::clients::{self, KnownClient};
+use super::one_time::{self, OneTime};
 use super::{Fault, Outcome, Services, client_keys};
 use crate::base::sha256;
 use crate::crypto::{self, SigningAlgorithm};
 use crate::protocol::client::AuthenticationMethod;
 use crate::protocol::client_authentication::{Presented, Proof, failed};
 use crate::protocol::{Client, Error, MacAlgorithm, Parameters};
-use crate::store;
 use crate::store::spent::SpentKind;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,19 @@ pub async fn authenticate(
     caller: &Caller,
     parameters: &Parameters,
 ) -> Outcome<Result<Arc<KnownClient>, Error>> {
+    Ok(match prove(services, caller, parameters).await? {
+        Ok((known, assertion)) => one_time::consume(services, [assertion, None]).await?.map(|()| known),
+        Err(error) => Err(error),
+    })
+}
+
+/// As [`authenticate`], but the assertion, where there is one, remains to be consumed: until then nobody is
+/// authenticated.
+pub async fn prove(
+    services: &Arc<Services>,
+    caller: &Caller,
+    parameters: &Parameters,
+) -> Outcome<Result<(Arc<KnownClient>, Option<OneTime>), Error>> {
     let presented = match Presented::parse(caller.authorization.as_deref(), parameters) {
         Ok(presented) => presented,
         Err(error) => return Ok(Err(error)),
@@ -27,7 +40,7 @@ pub async fn authenticate(
     let now = services.clock.now();
     if let Some(known) = known.as_ref().filter(|known| presented.leaves_it_to_the_connection(&known.client)) {
         let proved = prove_by_certificate(services, caller, &known.client).await;
-        return Ok(proved.map(|()| known.clone()));
+        return Ok(proved.map(|()| (known.clone(), None)));
     }
     let proof = match presented.prove(known.as_deref().map(|known| &known.client), services.issuer(), now) {
         Ok(proof) => proof,
@@ -37,7 +50,7 @@ pub async fn authenticate(
         return Ok(Err(failed("unknown_client")));
     };
     let claims = match proof {
-        Proof::Complete => return Ok(Ok(known)),
+        Proof::Complete => return Ok(Ok((known, None))),
         Proof::Signature { compact, header, claims } => {
             let allowed: Vec<SigningAlgorithm> = header.algorithm.as_str().parse().into_iter().collect();
             if client_keys::verify(services, &known.client, compact, &allowed).await?.is_err() {
@@ -54,11 +67,13 @@ pub async fn authenticate(
     };
     // Remembered for as long as the assertion could pass again, leeway included (F2, F3).
     let digest = sha256(format!("{}:{}:{}", presented.client_id().len(), presented.client_id(), claims.jti).as_bytes());
-    let mut tx = services.db.begin().await?;
-    let until = claims.expires_at.plus(Duration::from_secs(120));
-    let fresh = store::spent::consume(&mut tx, SpentKind::ClientAssertion, &digest, now, until).await?;
-    tx.commit().await?;
-    Ok(if fresh { Ok(known) } else { Err(failed("assertion_replayed")) })
+    let assertion = OneTime {
+        kind: SpentKind::ClientAssertion,
+        digest,
+        until: claims.expires_at.plus(Duration::from_secs(120)),
+        replayed: failed("assertion_replayed"),
+    };
+    Ok(Ok((known, Some(assertion))))
 }
 
 /// `client_secret_jwt`: whether the MAC is keyed with the client's secret or, within the overlap, the one before.

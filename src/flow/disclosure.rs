@@ -3,10 +3,11 @@
 use super::clients::KnownClient;
 use super::person::{self, Contacts};
 use super::{Fault, Outcome, Services};
-use crate::base::PersonId;
+use crate::base::{GrantId, PersonId};
 use crate::identity::{ExchangeEvidence, RegisterState};
 use crate::protocol::authorize::{AuthorizeRequest, Prompt};
 use crate::protocol::claims_request;
+use crate::protocol::grant_terms::{AskedDetails, SealedDetails};
 use crate::protocol::jwt_claims::Released;
 use crate::protocol::scope::Release;
 use crate::protocol::verified_claims::{self, RegisterCheck, Verification, VerifiedClaimsRequest};
@@ -19,7 +20,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Stands among the claims a person agreed to, or was told of, when how they were verified left with them.
-pub const VERIFIED: &str = "verified_claims";
+const VERIFIED: &str = "verified_claims";
 
 /// What a request would release, and what stands before that.
 #[derive(Debug)]
@@ -135,6 +136,26 @@ pub struct Leaving {
     pub verified: Option<Value>,
 }
 
+const ASKED_DETAILS: &str = "asked_details";
+
+/// How claims were asked for, as it is kept with the grant of this id; `None` when simply by their names.
+pub fn seal_details(services: &Services, grant: GrantId, details: &AskedDetails) -> Outcome<Option<SealedDetails>> {
+    if *details == AskedDetails::default() {
+        return Ok(None);
+    }
+    let plain = serde_json::to_vec(details)?;
+    let sealed = services.sealer.seal(ASKED_DETAILS, grant.0.as_bytes(), &plain).map_err(Fault::internal)?;
+    Ok(Some(SealedDetails(sealed)))
+}
+
+fn details_of(services: &Services, grant: &Grant) -> Outcome<AskedDetails> {
+    let Some(SealedDetails(sealed)) = &grant.terms.asked_details else {
+        return Ok(AskedDetails::default());
+    };
+    let plain = services.sealer.open(ASKED_DETAILS, grant.id.0.as_bytes(), sealed).map_err(Fault::internal)?;
+    Ok(serde_json::from_slice(&plain)?)
+}
+
 /// What of a grant's claims leaves now: the agreement in force now decides, and the scopes that still count. A claim that
 /// a scope stood for goes with it (E5). Verified claims pass here with the plain ones: there is no second door.
 pub async fn leaving(
@@ -146,13 +167,15 @@ pub async fn leaving(
     let agreed = known.agreement.as_ref().map(|agreement| claim_names(&agreement.claims)).unwrap_or_default();
     let (granted, in_force) = (ScopeSet::parse(&grant.scope).unwrap_or_default().claims(), scope.claims());
     let counts = |claim: &ClaimName| agreed.contains(claim) && (in_force.contains(claim) || !granted.contains(claim));
-    let terms = &grant.terms;
+    let details = details_of(services, grant)?;
     // Scopes speak for userinfo alone (Core 5.4).
     let (stored, exact, requests, by_scope) = match place {
-        Place::IdToken => (&grant.claims_id_token, &terms.id_token_exact, &terms.id_token_verified, BTreeSet::new()),
+        Place::IdToken => {
+            (&grant.claims_id_token, &details.id_token_exact, &details.id_token_verified, BTreeSet::new())
+        }
         Place::Userinfo => {
             let by_scope = granted.intersection(&in_force).copied().collect();
-            (&grant.claims_userinfo, &terms.userinfo_exact, &terms.userinfo_verified, by_scope)
+            (&grant.claims_userinfo, &details.userinfo_exact, &details.userinfo_verified, by_scope)
         }
     };
     let plain: BTreeSet<ClaimName> = claim_names(stored).into_iter().filter(counts).collect();

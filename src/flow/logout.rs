@@ -21,6 +21,8 @@ const SPACE: Space = Space("logout");
 const DONE: Space = Space("signed_out");
 const REQUEST: Space = Space("logout_request");
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
+/// The signed-out page names portals: whoever uses the machine next shall not read them from its address.
+const FAREWELL: Duration = Duration::from_secs(2 * 60);
 
 /// What a logout request leads to.
 #[derive(Debug)]
@@ -254,7 +256,7 @@ pub async fn kept_request(services: &Services, handle: &str) -> Outcome<Option<V
 /// Keeps what the signed-out page tells, for the browser that is sent there.
 pub async fn keep(services: &Services, done: &Done) -> Outcome<String> {
     let handle = crate::base::random_token(&*services.entropy);
-    services.cache.put(DONE, &handle, &serde_json::to_vec(done)?, LIFETIME).await?;
+    services.cache.put(DONE, &handle, &serde_json::to_vec(done)?, FAREWELL).await?;
     Ok(handle)
 }
 

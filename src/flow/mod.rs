@@ -31,6 +31,7 @@ pub mod late;
 pub mod level;
 pub mod logout;
 pub mod metadata;
+mod one_time;
 pub mod organizations;
 pub mod outbox;
 pub mod passkey;

@@ -3,21 +3,21 @@
 
 use super::caller::Caller;
 use super::clients::KnownClient;
+use super::one_time::{self, OneTime};
 use super::{Fault, Outcome, Services};
 use crate::crypto;
 use crate::protocol::confirmation::{CertificateThumbprint, Thumbprint};
 use crate::protocol::dpop::{self, Expected, Proof};
 use crate::protocol::{Confirmation, Error, bearer};
-use crate::store;
 use crate::store::spent::SpentKind;
 
-/// The key of the request's proof, which is then used up; `None` without a proof. `access_token` is what a protected
-/// resource was shown with it.
-pub async fn proved_key(
+/// The key of the request's proof, and the proof, which remains to be consumed: until then nothing is proved. `None`
+/// without a proof. `access_token` is what a protected resource was shown with it.
+pub fn shown_key(
     services: &Services,
     caller: &Caller,
     access_token: Option<&str>,
-) -> Outcome<Result<Option<Thumbprint>, Error>> {
+) -> Outcome<Result<Option<(Thumbprint, OneTime)>, Error>> {
     let proof = match Proof::from_headers(caller.proofs.iter().map(String::as_bytes)) {
         Ok(Some(proof)) => proof,
         Ok(None) => return Ok(Ok(None)),
@@ -38,11 +38,13 @@ pub async fn proved_key(
     if crypto::verify_proof(&proof).is_err() {
         return Ok(Err(dpop::refused("dpop_signature")));
     }
-    let mut tx = services.db.begin().await?;
-    let (kind, digest, until) = (SpentKind::DpopProof, &accepted.replay_key, accepted.remember_until);
-    let fresh = store::spent::consume(&mut tx, kind, digest, now, until).await?;
-    tx.commit().await?;
-    Ok(if fresh { Ok(Some(accepted.thumbprint)) } else { Err(dpop::refused("dpop_replayed")) })
+    let proof = OneTime {
+        kind: SpentKind::DpopProof,
+        digest: accepted.replay_key,
+        until: accepted.remember_until,
+        replayed: dpop::refused("dpop_replayed"),
+    };
+    Ok(Ok(Some((accepted.thumbprint, proof))))
 }
 
 /// The nonce for the header `DPoP-Nonce` (RFC 9449 8.2), where proofs must carry one.
@@ -51,28 +53,26 @@ pub fn nonce(services: &Services) -> Option<String> {
     wanted.then(|| services.dpop_nonces.current(services.clock.now()).ok()).flatten()
 }
 
-/// What tokens that are issued now are bound to. A client that registered for bound tokens, or whose profile demands
-/// them, gets no others.
-pub async fn binding(
+/// What tokens that are issued now are bound to, and the proof that remains to be consumed, if it is by a proof. A
+/// client that registered for bound tokens, or whose profile demands them, gets no others.
+pub fn binding(
     services: &Services,
     known: &KnownClient,
     caller: &Caller,
-) -> Outcome<Result<Option<Confirmation>, Error>> {
-    let key = match proved_key(services, caller, None).await? {
-        Ok(key) => key,
+) -> Outcome<Result<(Option<Confirmation>, Option<OneTime>), Error>> {
+    match shown_key(services, caller, None)? {
+        Ok(Some((key, proof))) => return Ok(Ok((Some(Confirmation::Key(key)), Some(proof)))),
+        Ok(None) => {}
         Err(error) => return Ok(Err(error)),
-    };
-    if let Some(key) = key {
-        return Ok(Ok(Some(Confirmation::Key(key))));
     }
     let doors = &known.client.metadata.doors;
     if doors.tls_client_certificate_bound_access_tokens
         && let Some(certificate) = &caller.certificate
     {
-        return Ok(Ok(Some(Confirmation::Certificate(CertificateThumbprint::of_der(certificate)))));
+        return Ok(Ok((Some(Confirmation::Certificate(CertificateThumbprint::of_der(certificate))), None)));
     }
     let unbound_allowed = !known.client.must_bind_tokens() && !doors.tls_client_certificate_bound_access_tokens;
-    Ok(if unbound_allowed { Ok(None) } else { Err(dpop::refused("no_proof_of_possession")) })
+    Ok(if unbound_allowed { Ok((None, None)) } else { Err(dpop::refused("no_proof_of_possession")) })
 }
 
 /// Whether the caller of a protected resource holds what its token is bound to (RFC 9449 7.1, RFC 8705 3).
@@ -93,9 +93,13 @@ pub async fn holds(
         Some(Confirmation::Certificate(wanted)) => {
             caller.certificate.as_deref().is_some_and(|der| CertificateThumbprint::of_der(der) == *wanted)
         }
-        Some(Confirmation::Key(wanted)) => match proved_key(services, caller, Some(shown.token.expose())).await? {
+        Some(Confirmation::Key(wanted)) => match shown_key(services, caller, Some(shown.token.expose()))? {
             Err(error) => return Ok(Err(error)),
-            Ok(key) => key.as_ref() == Some(wanted),
+            Ok(None) => false,
+            Ok(Some((key, proof))) => match one_time::consume(services, [None, Some(proof)]).await? {
+                Err(error) => return Ok(Err(error)),
+                Ok(()) => key == *wanted,
+            },
         },
     };
     Ok(if held { Ok(()) } else { Err(bearer::INVALID_TOKEN) })

@@ -5,7 +5,7 @@
 //! SQL, in the transaction that gives the answer.
 
 use super::caller::Caller;
-use super::{Fault, Outcome, Services, client_authentication, possession};
+use super::{Fault, Outcome, Services, client_authentication, one_time, possession};
 use crate::base::{Digest, random_token, sha256};
 use crate::cache::Space;
 use crate::protocol::authorize::{self as rules, Asked, Passage};
@@ -48,10 +48,20 @@ pub struct Loaded {
 
 /// Takes a request from an authenticated client.
 pub async fn push(services: &Arc<Services>, caller: &Caller, posted: &Parameters) -> Outcome<Result<Pushed, Error>> {
-    let known = match client_authentication::authenticate(services, caller, posted).await? {
-        Ok(known) => known,
+    let (known, assertion) = match client_authentication::prove(services, caller, posted).await? {
+        Ok(proved) => proved,
         Err(error) => return Ok(Err(error)),
     };
+    let (key, proof) = match possession::shown_key(services, caller, None)? {
+        Ok(shown) => {
+            let (key, proof) = shown.unzip();
+            (Ok(key), proof)
+        }
+        Err(error) => (Err(error), None),
+    };
+    if let Err(error) = one_time::consume(services, [assertion, proof]).await? {
+        return Ok(Err(error));
+    }
     let mut request = match pushed_request::request(posted) {
         Ok(request) => request,
         Err(error) => return Ok(Err(error)),
@@ -63,7 +73,7 @@ pub async fn push(services: &Arc<Services>, caller: &Caller, posted: &Parameters
         Err(error) => return Ok(Err(error)),
     };
     // RFC 9449 10.1: the proof that comes with the push binds the code as dpop_jkt does.
-    match possession::proved_key(services, caller, None).await? {
+    match key {
         Err(error) => return Ok(Err(error)),
         Ok(None) => {}
         Ok(Some(key)) => match parameters.get("dpop_jkt") {

@@ -8,8 +8,8 @@ use super::disclosure::{self, Place};
 use super::encryption::Envelope;
 use super::representation::{self, Stated};
 use super::{
-    Fault, Outcome, Services, access_token, audit, client_authentication, encryption, keys, organizations, possession,
-    token_exchange,
+    Fault, Outcome, Services, access_token, audit, client_authentication, encryption, keys, one_time, organizations,
+    possession, token_exchange,
 };
 use crate::audit::{GrantEvent, Word};
 use crate::base::{Presented, RowId, Secret, Timestamp, dated_token, sha256};
@@ -36,17 +36,20 @@ pub async fn respond(
     caller: &Caller,
     parameters: &Parameters,
 ) -> Outcome<Result<Value, Error>> {
-    let known = match client_authentication::authenticate(services, caller, parameters).await? {
-        Ok(known) => known,
+    let (known, assertion) = match client_authentication::prove(services, caller, parameters).await? {
+        Ok(proved) => proved,
         Err(error) => return Ok(Err(error)),
     };
-    let request = match TokenRequest::parse(parameters) {
-        Ok(request) => request,
-        Err(error) => return Ok(Err(error)),
+    let (held, proof) = match possession::binding(services, &known, caller)? {
+        Ok((held, proof)) => (Ok(held), proof),
+        Err(error) => (Err(error), None),
     };
-    let held = match possession::binding(services, &known, caller).await? {
-        Ok(held) => held,
-        Err(error) => return Ok(Err(error)),
+    if let Err(error) = one_time::consume(services, [assertion, proof]).await? {
+        return Ok(Err(error));
+    }
+    let (request, held) = match (TokenRequest::parse(parameters), held) {
+        (Ok(request), Ok(held)) => (request, held),
+        (Err(error), _) | (_, Err(error)) => return Ok(Err(error)),
     };
     // Before a code or refresh token is used up: a client whose keys cannot be got shall not lose it.
     let envelope = if request.asks_for_id_token() {

@@ -430,6 +430,9 @@ impl<'w> MakeWriter<'w> for Captured {
 #[tokio::test]
 async fn i17_needless_fields_and_persons_reach_no_record_and_no_log() {
     let captured = Captured::default();
+    // With a second one registered, a line that another test comes to first is judged for all subscribers; with a single
+    // one it is judged for that test's thread alone, which has none, and is then off for good.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_ansi(false)

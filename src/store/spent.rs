@@ -2,7 +2,7 @@
 
 use super::words;
 use crate::base::{Digest, Timestamp};
-use crate::db::{Error, Source, Tx};
+use crate::db::{Error, Sink, Source};
 
 words! {
     /// What was consumed.
@@ -31,13 +31,13 @@ words! {
 /// # Errors
 /// What the store said: then it must not be accepted.
 pub async fn consume(
-    tx: &mut Tx,
+    sink: impl Sink<'_>,
     kind: SpentKind,
     digest: &Digest,
     now: Timestamp,
     expires_at: Timestamp,
 ) -> Result<bool, Error> {
-    let rows = tx
+    let rows = sink
         .query(
             "INSERT INTO spent_artefact (kind, digest, spent_at, expires_at) VALUES ($1, $2, $3, $4)
              ON CONFLICT (kind, digest) DO NOTHING",
@@ -49,6 +49,33 @@ pub async fn consume(
         .execute()
         .await?;
     Ok(rows == 1)
+}
+
+/// Consumes two artefacts of different kinds in one statement: for each, `true` for the first caller only, as
+/// [`consume`] says. One may be fresh while the other is not; the fresh one is consumed all the same.
+///
+/// # Errors
+/// What the store said: then neither must be accepted.
+pub async fn consume_both(
+    sink: impl Sink<'_>,
+    [first, second]: [(SpentKind, &Digest, Timestamp); 2],
+    now: Timestamp,
+) -> Result<[bool; 2], Error> {
+    let fresh: Vec<SpentKind> = sink
+        .query(
+            "INSERT INTO spent_artefact (kind, digest, spent_at, expires_at) VALUES ($1, $2, $3, $4), ($5, $6, $3, $7)
+             ON CONFLICT (kind, digest) DO NOTHING RETURNING kind",
+        )
+        .bind(first.0)
+        .bind(first.1)
+        .bind(now)
+        .bind(first.2)
+        .bind(second.0)
+        .bind(second.1)
+        .bind(second.2)
+        .scalars()
+        .await?;
+    Ok([fresh.contains(&first.0), fresh.contains(&second.0)])
 }
 
 /// Whether an artefact was consumed. Says "surely used", never "unused": to accept one, [`consume`] it.

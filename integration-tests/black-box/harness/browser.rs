@@ -3,7 +3,7 @@
 
 use super::html::{self, Form};
 use super::site::Site;
-use reqwest::header::{self, HeaderMap};
+use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Method, Request, RequestBuilder};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -220,8 +220,11 @@ fn client() -> reqwest::Client {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let [_, b, c, d] = (number + 0x0001_0001).to_be_bytes();
     let own = IpAddr::V4(Ipv4Addr::new(127, b, c, d));
+    // The server closes first: its address is kept from new use for a minute then, not one of the few ports here.
+    let close = [(header::CONNECTION, HeaderValue::from_static("close"))];
     let builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
+        .default_headers(HeaderMap::from_iter(close))
         .pool_max_idle_per_host(0)
         .no_proxy()
         .resolve("localhost", (Ipv4Addr::LOCALHOST, 0).into())

@@ -125,12 +125,19 @@ pub fn program() -> PathBuf {
     std::env::var_os("DINHDANH_BIN").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_dinhdanh")), PathBuf::from)
 }
 
-/// Ports nobody listens on now, one after another.
+/// Ports nobody listens on, one after another. They lie below those that the system gives out of itself (32768 and up),
+/// and no two calls of this program get the same, so that nobody takes them before they are used.
 pub fn free_ports(count: u16) -> u16 {
-    for _ in 0..100 {
-        let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-        if first < u16::MAX - count && (first..first + count).all(free) {
+    const LOWEST: u32 = 12_000;
+    const PLACES: u32 = 20_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Another test program beside this one begins elsewhere.
+    let begin = std::process::id().wrapping_mul(97);
+    let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    for _ in 0..1000 {
+        let place = begin.wrapping_add(NEXT.fetch_add(u32::from(count), Ordering::Relaxed)) % PLACES;
+        let first = u16::try_from(LOWEST + place).unwrap();
+        if (first..first + count).all(free) {
             return first;
         }
     }
@@ -200,8 +207,8 @@ impl Site {
         let mut nodes = Vec::new();
         match &self.proxy {
             None => {
-                let port = if again { port_of(&self.issuer).to_string() } else { "0".to_owned() };
-                nodes.push(self.start_node(&[&["--port", &port], &*more].concat(), None));
+                let port = if again { port_of(&self.issuer) } else { free_ports(8) };
+                nodes.push(self.start_node(&[&["--port", &port.to_string()], &*more].concat(), port));
             }
             Some(proxy) => {
                 // The portals beside the first process ask the issuer, so the proxy must know both before.
@@ -210,20 +217,20 @@ impl Site {
                 let issuer = self.issuer.as_str();
                 let port = first.to_string();
                 let arguments = [&["--issuer", issuer, "--port", &port], &*more].concat();
-                nodes.push(self.start_node(&arguments, Some(first)));
+                nodes.push(self.start_node(&arguments, first));
                 let register = nodes[0].info["register_url"].as_str().unwrap_or_default().to_owned();
                 let port = second.to_string();
                 let mut arguments = vec!["--issuer", issuer, "--port", &port, "--no-portals"];
                 if !register.is_empty() {
                     arguments.extend(["--register", &register]);
                 }
-                nodes.push(self.start_node(&arguments, Some(second)));
+                nodes.push(self.start_node(&arguments, second));
             }
         }
         *self.nodes.lock().unwrap() = nodes;
     }
 
-    fn start_node(&self, arguments: &[&str], port: Option<u16>) -> Node {
+    fn start_node(&self, arguments: &[&str], port: u16) -> Node {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let (out, err) = (self.data.join(format!("out-{number}.log")), self.data.join(format!("err-{number}.log")));
@@ -247,7 +254,9 @@ impl Site {
         let info = loop {
             let text = std::fs::read_to_string(&out).unwrap_or_default();
             if let Some((first, _)) = text.split_once('\n') {
-                break serde_json::from_str::<Value>(first).unwrap_or_else(|_| panic!("no JSON: {first}"));
+                let info = serde_json::from_str::<Value>(first).unwrap_or_else(|_| panic!("no JSON: {first}"));
+                assert!(info["error"].is_null(), "the program did not start: {info}");
+                break info;
             }
             let log = || std::fs::read_to_string(&err).unwrap_or_default();
             if let Some(status) = child.try_wait().unwrap() {
@@ -256,7 +265,6 @@ impl Site {
             assert!(Instant::now() < end, "the program did not get ready\n{}", log());
             std::thread::sleep(Duration::from_millis(10));
         };
-        let port = port.unwrap_or_else(|| port_of(info["issuer"].as_str().unwrap()));
         Node { child, port, info, _watchdog: watchdog }
     }
 

@@ -1,6 +1,6 @@
 //! What is made or ended once: a passkey, an account, an answer to a portal, a session.
 
-use super::proofs::{one_form, run};
+use super::proofs::{no_pauses, one_form, run};
 use super::{RACERS, Rounds, round};
 use crate::harness::{
     Authenticator, Browser, Citizen, History, Outcome, Page, Party, Shape, Site, Way, adults, eventually, flow_of,
@@ -53,7 +53,7 @@ pub async fn l6_passkey_making(site: &'static Site, rounds: &mut Rounds) {
 pub async fn p1_account_creation(site: &'static Site, rounds: &mut Rounds) {
     let db = site.database().await;
     for number in rounds {
-        run(&db, "DELETE FROM throttle").await;
+        no_pauses(&db).await;
         let person = adults();
         let browser = Browser::new(site);
         let page = browser.open("/create").await;
@@ -212,7 +212,7 @@ pub async fn c29_notice_code(site: &'static Site, rounds: &mut Rounds) {
     let csrf = page.csrf();
     for number in rounds {
         run(&db, "UPDATE notice_code SET used_at = NULL").await;
-        run(&db, "DELETE FROM throttle").await;
+        no_pauses(&db).await;
         let fields = [
             ("csrf", csrf.as_str()),
             ("personal_number", citizen.person.number.as_str()),

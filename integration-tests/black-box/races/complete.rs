@@ -103,6 +103,7 @@ const STATEMENTS: &[(&str, Why)] = &[
     ("signing_key::revoke", Idempotent),
     ("signing_key::supersede", Idempotent),
     ("spent::consume", Raced("f2_client_assertion")),
+    ("spent::consume_both", Raced("f2_assertion_and_proof")),
     ("subject::get_or_create", Within("p1_flow_end")),
     ("throttle::write", LastWins),
     ("totp::advance_step", Raced("m2_totp_step")),

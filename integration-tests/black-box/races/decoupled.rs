@@ -1,5 +1,6 @@
 //! What devices and CIBA clients hold, and the decision about it.
 
+use super::proofs::no_pauses;
 use super::{RACERS, Rounds, round};
 use crate::harness::{Answer, Browser, Citizen, Outcome, Page, Party, Shape, Site, Way, flow_of};
 
@@ -95,7 +96,9 @@ pub async fn ciba_auth_req_id(site: &'static Site, rounds: &mut Rounds) {
     let citizen = Citizen::new(site).await;
     let party = register(site);
     citizen.open_account(site, Way::Passkey).await;
+    let db = site.database().await;
     for number in rounds {
+        no_pauses(&db).await;
         let fields = [("scope", "openid"), ("login_hint", citizen.person.number.as_str()), ("binding_message", "1")];
         let id = party.post("/backchannel_authentication", &fields).await.ok().text("auth_req_id");
         let page = citizen.browser.open("/account/requests").await;

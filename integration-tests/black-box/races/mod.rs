@@ -95,6 +95,7 @@ races!(
     protocol::f2_client_assertion,
     protocol::i1_pushed_request,
     protocol::f2_dpop_proof,
+    protocol::f2_assertion_and_proof,
     protocol::e4_revocation,
     decoupled::q1_device_code,
     decoupled::q1_device_approval,

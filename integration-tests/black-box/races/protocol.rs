@@ -109,6 +109,35 @@ pub async fn f2_dpop_proof(site: &'static Site, rounds: &mut Rounds) {
     }
 }
 
+/// Half of the racers share the assertion, too: whichever of the two was used before, one request is served.
+pub async fn f2_assertion_and_proof(site: &'static Site, rounds: &mut Rounds) {
+    let party = Party::register(site, Shape::Assertion, |metadata| {
+        metadata["grant_types"] = serde_json::json!(["authorization_code", "client_credentials"]);
+        metadata["scope"] = "openid report".into();
+    });
+    let endpoint = format!("{}/token", site.issuer);
+    let claims = |nonce: &str| serde_json::json!({ "jti": random(), "htm": "POST", "htu": endpoint, "iat": now(), "nonce": nonce });
+    let send = async |assertion: String, proof: String| {
+        let [kind, assertion] = assertion_fields(assertion);
+        let credentials = [("grant_type", "client_credentials"), ("scope", "report")];
+        let fields: Vec<(&str, &str)> =
+            credentials.into_iter().chain([(kind.0, &*kind.1), (assertion.0, &*assertion.1)]).collect();
+        party.send(party.request(reqwest::Method::POST, "/token").form(&fields).header("dpop", proof)).await
+    };
+    for number in rounds {
+        let told = send(party.assertion(), party.key.proof(&claims("none"))).await;
+        let nonce = told.page.headers.get("dpop-nonce").unwrap().to_str().unwrap().to_owned();
+        let (shared, proof) = (party.assertion(), party.key.proof(&claims(&nonce)));
+        let call = async |place: usize| {
+            let assertion = if place.is_multiple_of(2) { shared.clone() } else { party.assertion() };
+            let answer = send(assertion, proof.clone()).await;
+            let refusal = if answer.status == 401 { "invalid_client" } else { "invalid_dpop_proof" };
+            of_answer(&answer, refusal)
+        };
+        round("assertion and DPoP proof", number, (0..RACERS).map(&call)).await;
+    }
+}
+
 /// E4: not one winner, but an order: what begins after a revocation was acknowledged finds nothing alive.
 pub async fn e4_revocation(site: &'static Site, rounds: &mut Rounds) {
     let (citizen, party) = signed_in(site, "openid offline_access").await;

@@ -98,11 +98,9 @@ async fn read(
     if read.is_ok() {
         // Said once (CIBA 7.1.1): remembered for as long as it could pass again, leeway included (F2, F3).
         let text = format!("request:{}:{}:{}", client.client_id.len(), client.client_id, signed.jti);
-        let mut tx = services.db.begin().await?;
+        let (kind, digest) = (SpentKind::ClientAssertion, sha256(text.as_bytes()));
         let until = signed.expires_at.plus(Duration::from_secs(120));
-        let digest = sha256(text.as_bytes());
-        let fresh = store::spent::consume(&mut tx, SpentKind::ClientAssertion, &digest, now, until).await?;
-        tx.commit().await?;
+        let fresh = store::spent::consume(services.db.alone(), kind, &digest, now, until).await?;
         if !fresh {
             let description = "The signed request was used before.";
             return Ok(Err(Error::new(ErrorCode::InvalidRequest, "request_replayed", description)));

@@ -122,6 +122,30 @@ async fn f2_a_spent_artefact_has_one_winner() {
     .await;
 }
 
+/// Of two that are consumed at once each has its own winner, whatever becomes of the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn f2_two_artefacts_in_one_statement_have_one_winner_each() {
+    use spent::SpentKind::{ClientAssertion, DpopProof};
+    on_both(|db| async move {
+        for round in 0..ROUNDS {
+            let [jti, proof, other] = ["jti", "proof", "other"].map(|name| digest(&format!("{name} {round}")));
+            let winners = race(&db, move |db, number| async move {
+                // Half of them show the same proof with an assertion of their own.
+                let own = digest(&format!("own {round} {number}"));
+                let assertion = if number % 2 == 0 { jti } else { own };
+                let shown = [(ClientAssertion, &assertion, at(300)), (DpopProof, &proof, at(300))];
+                let [first, second] = spent::consume_both(db.alone(), shown, at(0)).await.unwrap();
+                assert!(number % 2 == 0 || first, "nobody else showed that assertion");
+                second
+            });
+            assert_eq!(winners.await, 1);
+            let both = [(ClientAssertion, &jti, at(300)), (DpopProof, &other, at(300))];
+            assert_eq!(spent::consume_both(db.alone(), both, at(0)).await.unwrap(), [false, true]);
+        }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_number_a_credential_and_a_subject_have_one_first() {
     on_both(|db| async move {
