@@ -38,8 +38,6 @@ for (const button of all('[data-reveal]')) {
   field.form.addEventListener('submit', () => set(false));
 }
 
-for (const form of all('form[data-auto-submit]')) setTimeout(() => form.submit(), 50);
-
 // Back to the portal once the frames that sign out elsewhere have loaded, or after five seconds.
 const onward = document.querySelector('[data-onward]');
 if (onward) {

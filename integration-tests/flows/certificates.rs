@@ -118,6 +118,11 @@ async fn f8_a_certificate_of_a_trusted_authority_with_the_registered_name_proves
         assert_eq!((status, &answer["error"]), (401, &json!("invalid_client")), "{what}");
     }
     assert_eq!(post(&house, "/token", Shown::Told("192.0.2.1", &good), &FIELDS).await.0, 200, "from the proxy");
+    // Proved otherwise, but with tokens bound to a certificate: without one there are none (RFC 8705 3).
+    let metadata = json!({ "tls_client_certificate_bound_access_tokens": true });
+    let bound = Portal::with(&house, "bound", metadata).await;
+    let (status, answer) = bound.call(&house, "/token", &[("grant_type", "client_credentials")]).await;
+    assert_eq!((status, &answer["error"]), (400, &json!("invalid_request")), "{answer}");
     // E5, RFC 8705 3.1: introspection tells what the token is bound to.
     let token = tokens["access_token"].as_str().unwrap();
     let ask = [("client_id", portal.id.as_str()), ("token", token)];

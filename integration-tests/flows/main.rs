@@ -21,6 +21,8 @@ mod claims;
 #[cfg(test)]
 mod client_documents;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod consent;
 #[cfg(test)]
 mod create;

@@ -291,7 +291,7 @@ async fn f2_an_assertion_and_a_proof_are_used_up_whatever_becomes_of_the_request
     let stage = Stage { house, portal, key, browser };
     let members = stage.portal.members(&[]);
     let request: Vec<(&str, &str)> = members.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-    let broken: Vec<_> = request.iter().copied().filter(|(name, _)| *name != "redirect_uri").collect();
+    let broken: Vec<_> = request.iter().copied().filter(|(name, _)| *name != "response_type").collect();
     let credentials = [("grant_type", "client_credentials"), ("scope", "report")];
     let said = |(status, answer): (u16, Value)| (status, answer["error"].as_str().unwrap_or_default().to_owned());
     let with = |status: u16, error: &str| (status, error.to_owned());
@@ -315,7 +315,13 @@ async fn f2_an_assertion_and_a_proof_are_used_up_whatever_becomes_of_the_request
         assert_eq!(refused, with(400, "invalid_dpop_proof"), "{path}");
         let again = said(stage.asserted(path, (&shown, Some(&proof())), right).await);
         assert_eq!(again, with(401, "invalid_client"), "{path}");
-        let (status, answer) = stage.asserted(path, (&stage.assertion("once"), Some(&proof())), right).await;
+        // Told to use our nonce, a client comes again with the same assertion: nothing was used up.
+        let shown = stage.assertion("once");
+        let mut claims = stage.claims("POST", path);
+        claims.as_object_mut().unwrap().remove("nonce");
+        let told = said(stage.asserted(path, (&shown, Some(&stage.key.proof(&claims))), right).await);
+        assert_eq!(told, with(400, "use_dpop_nonce"), "{path}");
+        let (status, answer) = stage.asserted(path, (&shown, Some(&proof())), right).await;
         assert_eq!(status, done, "{path}: {answer}");
     }
 }

@@ -140,8 +140,11 @@ async fn rfc9101_a_signed_request_counts_and_nothing_beside_it() {
     // Pushed, it does as well; bare, it does not.
     let (status, _) = portal.call(&house, "/par", &[("request", &signed)]).await;
     assert_eq!(status, 201);
-    assert_eq!(portal.push(&house, &[]).await.1["error"], "invalid_request_object");
-    assert_eq!(house.browser().fetch(&portal.request(&[])).await.error(), "invalid_request_object");
+    assert_eq!(portal.push(&house, &[]).await.1["error"], "invalid_request");
+    assert_eq!(house.browser().fetch(&portal.request(&[])).await.error(), "invalid_request");
+    // One without a signature is a wrong one to a client that signs.
+    let bare = [("request", "eyJhbGciOiJub25lIn0.e30.")];
+    assert_eq!(portal.call(&house, "/par", &bare).await.1["error"], "invalid_request_object");
 }
 
 #[tokio::test]
@@ -182,7 +185,10 @@ async fn g1_g3_a_request_is_fetched_from_a_registered_address_and_nowhere_else()
     let house = house().await;
     let site = WebSite::start().await;
     let paths = ["/request", "/moved", "/stranger", "/html", "/unsigned", "/long", "/gone", "/nested"];
-    let addresses: Vec<String> = paths.iter().map(|path| format!("{}{path}", site.url)).collect();
+    let mut addresses: Vec<String> = paths.iter().map(|path| format!("{}{path}", site.url)).collect();
+    // Core 6.2: a fragment names a version; that it is a digest of what is there is for the client to see to.
+    let version = format!("{}/versioned#{}", site.url, "A".repeat(43));
+    addresses.push(version.clone());
     let (portal, key) =
         signing(&house, json!({ "request_uris": addresses, "require_signed_request_object": true })).await;
     let (typ, mut claims) = ("application/oauth-authz-req+jwt", object(&house, &portal));
@@ -200,6 +206,8 @@ async fn g1_g3_a_request_is_fetched_from_a_registered_address_and_nowhere_else()
     let at =
         |address: &str| portal.request(&[("request_uri", address), ("state", "beside"), ("scope", "openid phone")]);
 
+    site.put("/versioned", typ, &signed);
+    house.browser().open(&at(&version)).await.asks_who();
     // Many at once make one fetch, and nothing beside the request counts.
     let tasks: Vec<_> = (0..5)
         .map(|_| {
@@ -221,7 +229,7 @@ async fn g1_g3_a_request_is_fetched_from_a_registered_address_and_nowhere_else()
         ("/moved", "invalid_request_uri"),
         ("/stranger", "invalid_request_object"),
         ("/html", "invalid_request_uri"),
-        ("/unsigned", "request_not_supported"),
+        ("/unsigned", "invalid_request_object"),
         ("/long", "invalid_request_uri"),
         ("/gone", "invalid_request_uri"),
         ("/nested", "invalid_request_object"),

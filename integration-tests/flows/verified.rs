@@ -152,7 +152,6 @@ async fn ida_5_7_what_cannot_be_met_is_left_out_and_no_error() {
         (wanted(&json!({ "time": { "max_age": 3_600 } }), &name), 1),
         (wanted(&json!({ "time": { "max_age": 60 } }), &name), 0),
         (wanted(&json!({ "evidence": [{ "type": { "value": "document" } }] }), &name), 0),
-        (wanted(&json!({}), &json!({ "name": { "value": "Somebody Else" } })), 0),
         (wanted(&json!({}), &json!({ "name": { "values": ["x", HOA.name] } })), 1),
         (wanted(&json!({}), &json!({ "personal_number": { "essential": true } })), 0),
         (wanted(&json!({}), &json!({ "unknown": { "essential": true }, "<\"đ": null })), 0),
@@ -178,6 +177,14 @@ async fn ida_5_7_what_cannot_be_met_is_left_out_and_no_error() {
             assert_eq!(found, met, "{asked}");
         }
     }
+    // A value that differs: userinfo says how this person was verified, and no claim; the ID token says nothing.
+    let differs = wanted(&json!({}), &json!({ "name": { "value": "Somebody Else" } }));
+    let answer = portal.ask(&mut browser, &[("claims", &in_both(&differs))]).await;
+    let tokens = portal.tokens(&house, &answer).await;
+    assert!(claims_of(&tokens["id_token"]).get("verified_claims").is_none());
+    let said = portal.userinfo(&house, &tokens["access_token"]).await.1;
+    let expected = json!({ "verification": { "trust_framework": FRAMEWORK }, "claims": {} });
+    assert_eq!(said["verified_claims"], expected);
     // Where it was not asked for, it is not said.
     let only = json!({ "userinfo": { "verified_claims": wanted(&json!({}), &name) } }).to_string();
     let tokens = portal.tokens(&house, &portal.ask(&mut browser, &[("claims", &only)]).await).await;

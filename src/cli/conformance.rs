@@ -71,9 +71,11 @@ fn ensure_certificate(config: &Config) -> Result<(), Failure> {
     names.extend(config.tls.mtls_url.as_ref().and_then(|url| url.host_str()).map(str::to_owned));
     names.sort();
     names.dedup();
-    let made = rcgen::generate_simple_self_signed(names)?;
-    write(certificate, &made.cert.pem(), 0o644)?;
-    write(key, &made.signing_key.serialize_pem(), 0o600)
+    // RSA: the cipher checks of FAPI-CIBA offer no suite for another key.
+    let signing = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256)?;
+    let made = rcgen::CertificateParams::new(names)?.self_signed(&signing)?;
+    write(certificate, &made.pem(), 0o644)?;
+    write(key, &signing.serialize_pem(), 0o600)
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {

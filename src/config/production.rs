@@ -56,6 +56,13 @@ pub fn production_problems(config: &Config) -> Vec<Problem> {
             "set false: it is for conformance runs",
         );
     }
+    let test_runs = "set false: it is for conformance runs";
+    if config.conformance.open_door_clients {
+        add("conformance.open_door_clients", "assertions made for others could be used here", test_runs);
+    }
+    if config.conformance.resource {
+        add("conformance.resource", "it would say of any token whose it is", test_runs);
+    }
     if provider.environment == Environment::Sandbox {
         return problems;
     }

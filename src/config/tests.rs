@@ -446,7 +446,9 @@ fn production_refuses_a_test_bench() {
     assert_eq!(keys(&format!("voice.sender = \"test-inbox\"\n{good}")), ["voice.sender"]);
     assert_eq!(keys(&format!("email.sender = \"test-inbox\"\n{good}")), ["email.sender"]);
     assert_eq!(keys(&format!("backchannel.allow_loopback = true\n{good}")), ["backchannel.allow_loopback"]);
-    assert_eq!(keys(&format!("conformance.ciba_approval = true\n{good}")), ["conformance.ciba_approval"]);
+    for key in ["conformance.ciba_approval", "conformance.open_door_clients", "conformance.resource"] {
+        assert_eq!(keys(&format!("{key} = true\n{good}")), [key]);
+    }
     let sandbox =
         "provider.environment = \"sandbox\"\nprovider.issuer = \"http://id.vn\"\nsms.sender = \"test-inbox\"\n";
     assert_eq!(keys(sandbox), ["provider.issuer"]);

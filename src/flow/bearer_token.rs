@@ -76,6 +76,15 @@ pub async fn userinfo(
     say(services, &known.client, (&answer, envelope.as_ref())).map(Ok)
 }
 
+/// The client of a live access token, whatever it opens, if the caller holds what it is bound to: for conformance runs.
+pub async fn holder(services: &Services, caller: &Caller, shown: &bearer::Shown) -> Outcome<Result<String, Error>> {
+    let Some(LiveAccess { token, .. }) = read_access(services, shown.token.expose()).await? else {
+        return Ok(Err(bearer::INVALID_TOKEN));
+    };
+    let held = possession::holds(services, caller, (shown, token.confirmation.as_ref())).await?;
+    Ok(held.map(|()| token.client_id.clone()))
+}
+
 /// Core 5.3.2: in the form the client registered.
 fn say(
     services: &Services,

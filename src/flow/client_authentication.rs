@@ -3,12 +3,13 @@
 use super::caller::Caller;
 use super::clients::{self, KnownClient};
 use super::one_time::{self, OneTime};
-use super::{Fault, Outcome, Services, client_keys};
+use super::{Fault, Outcome, Services, client_keys, metadata};
 use crate::base::sha256;
 use crate::crypto::{self, SigningAlgorithm};
 use crate::protocol::client::AuthenticationMethod;
-use crate::protocol::client_authentication::{Presented, Proof, failed};
-use crate::protocol::{Client, Error, MacAlgorithm, Parameters};
+use crate::protocol::client_authentication::{Audience, Presented, Proof, failed};
+use crate::protocol::discovery::path;
+use crate::protocol::{Client, Endpoints, Error, MacAlgorithm, Parameters};
 use crate::store::spent::SpentKind;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +43,9 @@ pub async fn prove(
         let proved = prove_by_certificate(services, caller, &known.client).await;
         return Ok(proved.map(|()| (known.clone(), None)));
     }
-    let proof = match presented.prove(known.as_deref().map(|known| &known.client), services.issuer(), now) {
+    let endpoints = audiences(services);
+    let audience = Audience { issuer: services.issuer(), endpoints: &endpoints };
+    let proof = match presented.prove(known.as_deref().map(|known| &known.client), audience, now) {
         Ok(proof) => proof,
         Err(error) => return Ok(Err(error)),
     };
@@ -74,6 +77,17 @@ pub async fn prove(
         replayed: failed("assertion_replayed"),
     };
     Ok(Ok((known, Some(assertion))))
+}
+
+/// The endpoints that assertions may name in conformance runs, since plans of the suite do (CIBA 7.1).
+fn audiences(services: &Services) -> Vec<String> {
+    if !services.config.conformance.open_door_clients {
+        return Vec::new();
+    }
+    let aliases = services.config.tls.mtls_url.as_ref().map(|url| Endpoints::new(url.origin().ascii_serialization()));
+    let places = [Some(metadata::endpoints(services)), aliases];
+    let of = |place: &Endpoints| [path::TOKEN, path::BACKCHANNEL_AUTHENTICATION].map(|path| place.url(path));
+    places.iter().flatten().flat_map(of).collect()
 }
 
 /// `client_secret_jwt`: whether the MAC is keyed with the client's secret or, within the overlap, the one before.

@@ -160,7 +160,7 @@ pub async fn add(registering: &Registering<'_>, json: &str, new: NewClient) -> O
         Err(error) => return Ok(Err(error)),
     };
     let client_id = new.client_id.unwrap_or_else(|| made_up_id(registering.entropy));
-    let sector = match check_client_id(&client_id).and_then(|()| metadata.sector(&client_id)) {
+    let sector = match check_client_id(&client_id).and_then(|()| metadata.sector(&client_id, registering.policy)) {
         Ok(sector) => sector,
         Err(error) => return Ok(Err(error)),
     };

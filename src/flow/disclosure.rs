@@ -195,7 +195,9 @@ pub async fn leaving(
             .collect()
     };
     let told = verification(services, &person, &known.client.sector)?;
-    let verified = verified_claims::answer(requests, &told, &of(&verified), grant.created_at);
+    // Userinfo says of the verification that it is as asked for also where a value is not; the ID token stays short.
+    let keep_empty = place == Place::Userinfo;
+    let verified = verified_claims::answer(requests, &told, (&of(&verified), keep_empty), grant.created_at);
     Ok(Leaving { plain: claims_request::state(&of(&plain), exact, &by_scope), verified })
 }
 

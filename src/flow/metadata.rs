@@ -4,7 +4,7 @@ use super::Services;
 use super::keys::Ring;
 use super::level::REACHABLE_BY_ANYBODY;
 use crate::base::{Timestamp, sha256};
-use crate::config::{Config, RegistrationMode};
+use crate::config::{Config, Environment, RegistrationMode};
 use crate::protocol::{Capabilities, Endpoints, RegistrationPolicy, SigningAlgorithm, discovery};
 use serde_json::Value;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -72,8 +72,11 @@ fn document<Body: From<String>>(value: &Value) -> Document<Body> {
 /// What clients may register here.
 pub fn registration_policy(config: &Config) -> RegistrationPolicy {
     let algorithms = config.keys.algorithms.iter().filter_map(|name| SigningAlgorithm::parse(name.as_str()));
+    let conformance = config.provider.environment == Environment::Conformance;
     RegistrationPolicy {
         allow_loopback_http: !config.provider.is_production(),
+        allow_loopback_login: !config.provider.is_production() && !conformance,
+        several_hosts: config.conformance.open_door_clients,
         signing_algorithms: algorithms.collect(),
     }
 }
@@ -94,6 +97,7 @@ pub fn capabilities(services: &Services) -> Capabilities {
             .collect(),
         request_encryption: ring.encryption.algorithms(now),
         ui_locales: vec!["vi".to_owned(), "en".to_owned()],
+        extra_scopes: services.config.conformance.scopes.split_whitespace().map(str::to_owned).collect(),
         representation: services.organizations.is_connected(),
         registration: services.config.registration.mode != RegistrationMode::Off,
         client_documents: services.config.registration.takes_documents(),

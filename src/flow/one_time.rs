@@ -5,7 +5,7 @@
 
 use super::{Outcome, Services};
 use crate::base::{Digest, Timestamp};
-use crate::protocol::Error;
+use crate::protocol::{Error, ErrorCode};
 use crate::store::spent::{self, SpentKind};
 
 /// Checked, and not consumed yet.
@@ -19,6 +19,21 @@ pub struct OneTime {
     pub until: Timestamp,
     /// What whoever shows it again is told.
     pub replayed: Error,
+}
+
+/// Checks a proof of possession beside an assertion, and consumes both. A client that is only told to use our nonce (RFC
+/// 9449 8) has used up nothing: it comes again at once, with the same assertion perhaps.
+pub async fn consume_with<T>(
+    services: &Services,
+    assertion: Option<OneTime>,
+    shown: Result<(T, Option<OneTime>), Error>,
+) -> Outcome<Result<Result<T, Error>, Error>> {
+    let (shown, proof) = match shown {
+        Ok((shown, proof)) => (Ok(shown), proof),
+        Err(error) if error.code == ErrorCode::UseDpopNonce => return Ok(Ok(Err(error))),
+        Err(error) => (Err(error), None),
+    };
+    Ok(consume(services, [assertion, proof]).await?.map(|()| shown))
 }
 
 /// Consumes what is there; the error is that of the first one that had been consumed before.

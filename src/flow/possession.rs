@@ -8,8 +8,15 @@ use super::{Fault, Outcome, Services};
 use crate::crypto;
 use crate::protocol::confirmation::{CertificateThumbprint, Thumbprint};
 use crate::protocol::dpop::{self, Expected, Proof};
-use crate::protocol::{Confirmation, Error, bearer};
+use crate::protocol::{Confirmation, Error, ErrorCode, bearer};
 use crate::store::spent::SpentKind;
+
+/// RFC 8705 3: the client registered for tokens that are bound to its certificate.
+const NO_CERTIFICATE: Error = Error::new(
+    ErrorCode::InvalidRequest,
+    "no_client_certificate",
+    "This client's tokens are bound to its certificate: connect with it, at the endpoint of mtls_endpoint_aliases.",
+);
 
 /// The key of the request's proof, and the proof, which remains to be consumed: until then nothing is proved. `None`
 /// without a proof. `access_token` is what a protected resource was shown with it.
@@ -53,13 +60,12 @@ pub fn nonce(services: &Services) -> Option<String> {
     wanted.then(|| services.dpop_nonces.current(services.clock.now()).ok()).flatten()
 }
 
+/// What tokens are bound to, and the proof of it that remains to be consumed.
+pub type Bound = (Option<Confirmation>, Option<OneTime>);
+
 /// What tokens that are issued now are bound to, and the proof that remains to be consumed, if it is by a proof. A
 /// client that registered for bound tokens, or whose profile demands them, gets no others.
-pub fn binding(
-    services: &Services,
-    known: &KnownClient,
-    caller: &Caller,
-) -> Outcome<Result<(Option<Confirmation>, Option<OneTime>), Error>> {
+pub fn binding(services: &Services, known: &KnownClient, caller: &Caller) -> Outcome<Result<Bound, Error>> {
     match shown_key(services, caller, None)? {
         Ok(Some((key, proof))) => return Ok(Ok((Some(Confirmation::Key(key)), Some(proof)))),
         Ok(None) => {}
@@ -71,8 +77,13 @@ pub fn binding(
     {
         return Ok(Ok((Some(Confirmation::Certificate(CertificateThumbprint::of_der(certificate))), None)));
     }
-    let unbound_allowed = !known.client.must_bind_tokens() && !doors.tls_client_certificate_bound_access_tokens;
-    Ok(if unbound_allowed { Ok((None, None)) } else { Err(dpop::refused("no_proof_of_possession")) })
+    Ok(if doors.tls_client_certificate_bound_access_tokens {
+        Err(NO_CERTIFICATE)
+    } else if known.client.must_bind_tokens() {
+        Err(dpop::refused("no_proof_of_possession"))
+    } else {
+        Ok((None, None))
+    })
 }
 
 /// Whether the caller of a protected resource holds what its token is bound to (RFC 9449 7.1, RFC 8705 3).

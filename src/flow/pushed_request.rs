@@ -52,16 +52,11 @@ pub async fn push(services: &Arc<Services>, caller: &Caller, posted: &Parameters
         Ok(proved) => proved,
         Err(error) => return Ok(Err(error)),
     };
-    let (key, proof) = match possession::shown_key(services, caller, None)? {
-        Ok(shown) => {
-            let (key, proof) = shown.unzip();
-            (Ok(key), proof)
-        }
-        Err(error) => (Err(error), None),
+    let shown = possession::shown_key(services, caller, None)?.map(Option::unzip);
+    let key = match one_time::consume_with(services, assertion, shown).await? {
+        Ok(key) => key,
+        Err(error) => return Ok(Err(error)),
     };
-    if let Err(error) = one_time::consume(services, [assertion, proof]).await? {
-        return Ok(Err(error));
-    }
     let mut request = match pushed_request::request(posted) {
         Ok(request) => request,
         Err(error) => return Ok(Err(error)),

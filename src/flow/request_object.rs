@@ -6,7 +6,7 @@ use crate::crypto::{self, SigningAlgorithm};
 use crate::protocol::client::Profile;
 use crate::protocol::encryption::KeyManagement;
 use crate::protocol::request_object::{CLOCK_LEEWAY, Expected, RequestObject, Rules, refused};
-use crate::protocol::{Error, Parameters};
+use crate::protocol::{Error, ErrorCode, Parameters};
 use zeroize::Zeroizing;
 
 /// The parameters of a request, out of its request object where it has one, and whether they were signed.
@@ -56,6 +56,10 @@ pub async fn read(
     };
     let accepted = match RequestObject::read(sent).and_then(|object| object.check(&expected)) {
         Ok(accepted) => accepted,
+        // Whoever is to sign is told that this object is wrong, not that there are none (RFC 9101 10.5).
+        Err(error) if error.code == ErrorCode::RequestNotSupported && client.signs_requests() => {
+            return Ok(Err(refused(error.reason)));
+        }
         Err(error) => return Ok(Err(error)),
     };
     let allowed: Vec<SigningAlgorithm> = accepted.algorithm.as_str().parse().into_iter().collect();

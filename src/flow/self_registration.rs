@@ -97,7 +97,7 @@ pub async fn register(services: &Services, request: Request<'_>) -> Outcome<Answ
         Err(error) => return Ok(error.into()),
     };
     let client_id = client_registration::made_up_id(&*services.entropy);
-    let sector = match sector_of(&metadata, &client_id) {
+    let sector = match sector_of(services, &metadata, &client_id) {
         Ok(sector) => sector,
         Err(error) => return Ok(error.into()),
     };
@@ -233,8 +233,8 @@ async fn judge(
 
 /// Whoever hears tokens away from any address of its own has proved no host: such a client is a sector of its own, or it
 /// would learn the subjects of another portal (H6; Registration 5, RFC 8628 5.4, CIBA 4).
-fn sector_of(metadata: &ClientMetadata, client_id: &str) -> Result<String, Error> {
-    let named = metadata.sector(client_id)?;
+fn sector_of(services: &Services, metadata: &ClientMetadata, client_id: &str) -> Result<String, Error> {
+    let named = metadata.sector(client_id, registration_policy(&services.config))?;
     let elsewhere = [GrantType::DeviceCode, GrantType::Ciba].iter().any(|grant| metadata.grant_types.contains(grant));
     // A colon cannot be part of a host name.
     Ok(if elsewhere { format!("client:{client_id}") } else { named })
@@ -312,7 +312,7 @@ pub async fn update(services: &Services, client_id: &str, request: Request<'_>) 
         Err(error) => return Ok(error.into()),
     };
     // I6: subjects must not change, so neither may the sector they are made for.
-    match sector_of(&metadata, client_id) {
+    match sector_of(services, &metadata, client_id) {
         Ok(sector) if sector == row.sector => {}
         Ok(_) => {
             return Ok(Error::new(

@@ -259,7 +259,7 @@ async fn rotate(tx: &mut Tx, old: &LiveSession, to: &Session, now: Timestamp) ->
 
 /// Keeps the number of sessions of one person bounded: the oldest ends.
 async fn cap(services: &Services, tx: &mut Tx, person: PersonId, newest: SessionId) -> Outcome<()> {
-    let most = crate::identity::session::MOST_PER_PERSON;
+    let most = services.config.session.most_per_person;
     let now = services.clock.now();
     // Newest first: what is beyond the limit is the oldest.
     let live = store::session::list_for(&mut *tx, person, now).await?;

@@ -40,13 +40,11 @@ pub async fn respond(
         Ok(proved) => proved,
         Err(error) => return Ok(Err(error)),
     };
-    let (held, proof) = match possession::binding(services, &known, caller)? {
-        Ok((held, proof)) => (Ok(held), proof),
-        Err(error) => (Err(error), None),
+    let shown = possession::binding(services, &known, caller)?;
+    let held = match one_time::consume_with(services, assertion, shown).await? {
+        Ok(held) => held,
+        Err(error) => return Ok(Err(error)),
     };
-    if let Err(error) = one_time::consume(services, [assertion, proof]).await? {
-        return Ok(Err(error));
-    }
     let (request, held) = match (TokenRequest::parse(parameters), held) {
         (Ok(request), Ok(held)) => (request, held),
         (Err(error), _) | (_, Err(error)) => return Ok(Err(error)),

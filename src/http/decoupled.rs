@@ -8,30 +8,29 @@ use super::signin;
 use super::visitor::{Visitor, csrf_holds, csrf_token};
 use crate::flow::caller::Caller;
 use crate::flow::decoupled::device::{self, Entered};
-use crate::flow::decoupled::{Decision, Place, ciba};
+use crate::flow::decoupled::{Place, ciba};
 use crate::flow::{Outcome, client_authentication};
+use crate::protocol::Error;
 use crate::protocol::decoupled::UserCode;
-use crate::protocol::{Error, Parameters};
 use crate::view::{self, ErrorText, ProblemReason};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Names the form token of the page that needs no session: what it does needs a code.
 const NO_SESSION: &str = "device";
 
-/// The doors; that of conformance runs only where it is switched on.
-pub fn router(state: &AppState) -> Router<AppState> {
-    let router = Router::new()
+/// The doors.
+pub fn router() -> Router<AppState> {
+    Router::new()
         .route("/device_authorization", post(device_authorization))
         .route("/backchannel_authentication", post(backchannel_authentication))
         .route("/device", get(code_page).post(code))
-        .route("/device/done", get(done));
-    if state.services.config.conformance.ciba_approval { router.route("/test/ciba", post(approve)) } else { router }
+        .route("/device/done", get(done))
 }
 
 async fn device_authorization(
@@ -139,33 +138,4 @@ async fn done(State(state): State<AppState>, visitor: Visitor, RawQuery(query): 
     let mut frame = visitor.frame(&state);
     frame.path = format!("/device/done?result={}", end.as_str());
     finish(&state, &visitor, show(&visitor, &view::DeviceDone { frame, end }, StatusCode::OK))
-}
-
-/// Conformance runs: answers a request of CIBA for the person it was asked of (`auth_req_id`, `action=allow|deny`, in
-/// the query or the body).
-async fn approve(State(state): State<AppState>, RawQuery(query): RawQuery, body: Bytes) -> Response {
-    let mut sent = query.unwrap_or_default().into_bytes();
-    if !body.is_empty() {
-        sent.push(b'&');
-        sent.extend_from_slice(&body);
-    }
-    let Ok(parameters) = Parameters::parse(&sent) else {
-        return StatusCode::BAD_REQUEST.into_response();
-    };
-    let (Some(id), Some(action @ ("allow" | "deny"))) = (parameters.get("auth_req_id"), parameters.get("action"))
-    else {
-        return StatusCode::BAD_REQUEST.into_response();
-    };
-    match ciba::answer_for(&state.services, id, action == "allow").await {
-        Ok(Some(decision)) => {
-            let word = match decision {
-                Decision::Allowed => "allowed",
-                Decision::Denied => "denied",
-                Decision::Over => "over",
-            };
-            json_answer(StatusCode::OK, &json!({ "result": word }))
-        }
-        Ok(None) => StatusCode::NOT_FOUND.into_response(),
-        Err(fault) => oauth_fault(&fault),
-    }
 }

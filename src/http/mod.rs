@@ -3,6 +3,7 @@
 mod account;
 mod assets;
 mod caller;
+mod conformance;
 mod cookies;
 mod create;
 mod cross_origin;
@@ -116,7 +117,8 @@ pub fn router(state: AppState) -> Router {
     let pages = Router::new()
         .merge(oidc::router())
         .merge(registration::router(&state))
-        .merge(decoupled::router(&state))
+        .merge(decoupled::router())
+        .merge(conformance::router(&state))
         .merge(signin::router())
         .merge(create::router())
         .merge(account::router(&state))

@@ -3,6 +3,7 @@
 use super::problem::{Answer, Problem, finish};
 use super::visitor::Visitor;
 use super::{AppState, cookies, signin, signout};
+use crate::base::{Entropy, SystemEntropy};
 use crate::flow::authorize::{self, Arrival, Begin};
 use crate::flow::bearer_token::{self, IntrospectionAnswer, UserinfoAnswer};
 use crate::flow::caller::Caller;
@@ -16,7 +17,7 @@ use crate::protocol::{Error, ErrorCode, Parameters, ShowReason, introspection};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
@@ -96,7 +97,7 @@ async fn push(State(state): State<AppState>, caller: Caller, headers: HeaderMap,
 }
 
 /// RFC 9449 8.2: whoever sends a proof hears the nonce for the next one.
-fn with_nonce(state: &AppState, caller: &Caller, mut response: Response) -> Response {
+pub fn with_nonce(state: &AppState, caller: &Caller, mut response: Response) -> Response {
     if !caller.proofs.is_empty()
         && let Some(nonce) = possession::nonce(&state.services)
         && let Ok(value) = HeaderValue::from_str(&nonce)
@@ -166,15 +167,31 @@ async fn about_token(state: &AppState, caller: &Caller, (headers, body): (&Heade
     outcome.unwrap_or_else(|fault| oauth_fault(&fault))
 }
 
-async fn userinfo_get(State(state): State<AppState>, caller: Caller) -> Response {
+async fn userinfo_get(State(state): State<AppState>, caller: Caller, headers: HeaderMap) -> Response {
     let shown = bearer::token(caller.authorization.as_deref());
-    userinfo(&state, &caller, shown).await
+    echo_interaction(&headers, userinfo(&state, &caller, shown).await)
 }
 
 /// RFC 6750 2.2: a form may carry the token; any other body is not read.
 async fn userinfo_post(State(state): State<AppState>, caller: Caller, headers: HeaderMap, body: Bytes) -> Response {
     let shown = bearer::token_of(caller.authorization.as_deref(), is_form(&headers).then_some(&*body));
-    userinfo(&state, &caller, shown).await
+    echo_interaction(&headers, userinfo(&state, &caller, shown).await)
+}
+
+const INTERACTION: HeaderName = HeaderName::from_static("x-fapi-interaction-id");
+
+/// Names the exchange for both sides' logs: as the caller named it, if by a UUID, else anew (FAPI 1.0 Baseline 6.2.1).
+pub fn echo_interaction(headers: &HeaderMap, mut response: Response) -> Response {
+    let told = headers.get(INTERACTION).and_then(|value| uuid::Uuid::try_parse_ascii(value.as_bytes()).ok());
+    let id = told.unwrap_or_else(|| {
+        let mut bytes = [0; 16];
+        SystemEntropy.fill(&mut bytes);
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
+    });
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        response.headers_mut().insert(INTERACTION, value);
+    }
+    response
 }
 
 async fn userinfo(state: &AppState, caller: &Caller, shown: Result<Shown, Option<Error>>) -> Response {

@@ -6,9 +6,6 @@ use std::time::Duration;
 /// The account's own pages ask for a new sign-in after this long without use.
 pub const ACCOUNT_PAGES_IDLE: Duration = Duration::from_mins(15);
 
-/// Live sessions of one person at once; beyond it the oldest ends.
-pub const MOST_PER_PERSON: usize = 48;
-
 /// Use is written down at most this often, so that single sign-on does not write at each request.
 pub const TOUCH_EVERY: Duration = Duration::from_mins(1);
 

@@ -375,7 +375,7 @@ fn passage(input: &Input<'_>, _: &mut AuthorizeRequest) -> Result<(), Error> {
     }
     if input.client.must_sign_requests() && !input.passage.signed {
         let description = "This client signs its requests: send this one as a request object.";
-        return Err(Error::new(ErrorCode::InvalidRequestObject, "request_not_signed", description));
+        return Err(invalid("request_not_signed", description));
     }
     if input.client.metadata.doors.profile.is_some() && !input.parameters.is_present("redirect_uri") {
         return Err(invalid("redirect_uri_absent", "redirect_uri is missing: this client's profile demands it."));

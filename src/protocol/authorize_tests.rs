@@ -135,7 +135,7 @@ fn refusals() -> Vec<Row> {
             "passage",
             client_with(|m| m.doors.require_signed_request_object = true),
             with("scope", "openid"),
-            InvalidRequestObject,
+            InvalidRequest,
             "request_not_signed",
         ),
         ("dpop_jkt", portal(), with("dpop_jkt", "short"), InvalidRequest, "dpop_jkt_malformed"),

@@ -339,8 +339,8 @@ impl ClientMetadata {
     ///
     /// # Errors
     /// `invalid_client_metadata` when redirect addresses lie on several hosts and no sector is given.
-    pub fn sector(&self, client_id: &str) -> Result<String, Error> {
-        registration::sector(self, client_id)
+    pub fn sector(&self, client_id: &str, policy: RegistrationPolicy) -> Result<String, Error> {
+        registration::sector(self, client_id, policy)
     }
 
     /// Whether the client holds no credential of its own (RFC 6749 2.1).
@@ -409,6 +409,11 @@ impl Client {
     pub fn must_sign_requests(&self) -> bool {
         let doors = &self.metadata.doors;
         doors.require_signed_request_object || doors.profile == Some(Profile::Fapi2MessageSigning)
+    }
+
+    /// Whether its request objects are signed as a matter of course: it must, or it registered how.
+    pub fn signs_requests(&self) -> bool {
+        self.must_sign_requests() || self.metadata.doors.request_object_signing_alg.is_some()
     }
 
     /// Whether its tokens must be bound to a key (RFC 9449 5.2, RFC 8705 3.4; FAPI 2.0 Security Profile 5.3.2.1).

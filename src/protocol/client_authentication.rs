@@ -168,11 +168,16 @@ impl Presented {
         by_certificate && matches!(self, Self::Public { client_id } if *client_id == client.client_id)
     }
 
-    /// Judges what was presented against what is registered; `issuer` is ours.
+    /// Judges what was presented against what is registered; `audience` is us.
     ///
     /// # Errors
     /// `invalid_client`, with the same text for every fault.
-    pub fn prove<'a>(&'a self, client: Option<&Client>, issuer: &str, now: Timestamp) -> Result<Proof<'a>, Error> {
+    pub fn prove<'a, 'b>(
+        &'a self,
+        client: Option<&Client>,
+        audience: impl Into<Audience<'b>>,
+        now: Timestamp,
+    ) -> Result<Proof<'a>, Error> {
         let client = client.filter(|client| client.client_id == self.client_id()).ok_or(failed("unknown_client"))?;
         if client.disabled {
             return Err(failed("client_disabled"));
@@ -191,7 +196,11 @@ impl Presented {
             }
             Self::Assertion(assertion) => {
                 let (compact, header) = (&assertion.compact, &assertion.parts.header);
-                let claims = AssertionClaims::check(&assertion.parts.claims, &client.client_id, issuer, now);
+                let audience = audience.into();
+                // FAPI 2.0 Security Profile 5.3.2.1: the issuer as one text, whoever else is let off.
+                let open = client.metadata.doors.profile.is_none();
+                let audience = if open { audience } else { audience.issuer.into() };
+                let claims = AssertionClaims::check(&assertion.parts.claims, &client.client_id, audience, now);
                 // Which of the two it is was compared with what is registered, above (F5).
                 if let Some(algorithm) = assertion.mac() {
                     check_header(header, client, algorithm.into())?;
@@ -288,6 +297,32 @@ fn check_header(header: &Map<String, Value>, client: &Client, algorithm: Asserti
     Ok(())
 }
 
+/// Whom an assertion may be for.
+#[derive(Debug, Clone, Copy)]
+pub struct Audience<'a> {
+    /// Our issuer.
+    pub issuer: &'a str,
+    /// Endpoints of ours that may stand for it: none but in conformance runs (F1).
+    pub endpoints: &'a [String],
+}
+
+impl<'a> From<&'a str> for Audience<'a> {
+    fn from(issuer: &'a str) -> Self {
+        Self { issuer, endpoints: &[] }
+    }
+}
+
+impl Audience<'_> {
+    fn is_named_by(self, aud: Option<&Value>) -> bool {
+        let text = match aud {
+            Some(Value::Array(list)) if !self.endpoints.is_empty() && list.len() == 1 => list.first(),
+            other => other,
+        };
+        let text = text.and_then(Value::as_str);
+        text.is_some_and(|text| text == self.issuer || self.endpoints.iter().any(|endpoint| endpoint == text))
+    }
+}
+
 /// What the claims of an assertion must say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssertionClaims {
@@ -299,16 +334,22 @@ pub struct AssertionClaims {
 
 impl AssertionClaims {
     /// Judges the claims (RFC 7523 3, OpenID Connect Core 9). `aud` is our issuer as one text and nothing else: no
-    /// endpoint, no list, so that what was made for another server never fits here (F1, F7).
+    /// endpoint, no list, so that what was made for another server never fits here (F1, F7). Conformance runs alone name
+    /// endpoints that may stand for it.
     ///
     /// # Errors
     /// `invalid_client`.
-    pub fn check(claims: &Map<String, Value>, client_id: &str, issuer: &str, now: Timestamp) -> Result<Self, Error> {
+    pub fn check<'a>(
+        claims: &Map<String, Value>,
+        client_id: &str,
+        audience: impl Into<Audience<'a>>,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
         let is = |name: &str, expected: &str| claims.get(name).and_then(Value::as_str) == Some(expected);
         if !is("iss", client_id) || !is("sub", client_id) {
             return Err(failed("assertion_iss_sub"));
         }
-        if !is("aud", issuer) {
+        if !audience.into().is_named_by(claims.get("aud")) {
             return Err(failed("assertion_aud"));
         }
         // A time that is there but is no time never counts as absent (F6).

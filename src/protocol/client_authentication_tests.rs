@@ -186,6 +186,29 @@ fn f1_only_our_issuer_as_one_text_is_an_audience() {
     assert_eq!(judged_claims(&without("aud")).unwrap_err().reason, "assertion_aud");
 }
 
+/// Conformance runs let endpoints stand for the issuer; a client of a FAPI 2.0 profile is held to it there, too.
+#[test]
+fn f1_endpoints_that_stand_for_us_stand_for_clients_of_no_profile_only() {
+    let endpoints = ["https://id.example/token".to_owned(), "https://mtls.example/token".to_owned()];
+    let audience = Audience { issuer: ISSUER, endpoints: &endpoints };
+    let plain = client(AuthenticationMethod::PrivateKeyJwt);
+    let mut held = client(AuthenticationMethod::PrivateKeyJwt);
+    held.metadata.doors.profile = Some(crate::protocol::client::Profile::Fapi2Security);
+    let judged = |aud: Value, client: &Client| {
+        let presented = parse(None, &assertion_body(&json!({ "alg": "ES256" }), &with("aud", aud))).unwrap();
+        presented.prove(Some(client), audience, NOW).map(drop).map_err(|error| error.reason)
+    };
+    for aud in [json!(ISSUER), json!(endpoints[0]), json!(endpoints[1]), json!([ISSUER]), json!([endpoints[0]])] {
+        assert_eq!(judged(aud.clone(), &plain), Ok(()), "{aud}");
+        let alone = aud == json!(ISSUER);
+        assert_eq!(judged(aud.clone(), &held), if alone { Ok(()) } else { Err("assertion_aud") }, "{aud}");
+    }
+    for aud in [json!("https://id.example/par"), json!([ISSUER, endpoints[0]]), json!([]), json!([["x"]]), json!(null)]
+    {
+        assert_eq!(judged(aud.clone(), &plain), Err("assertion_aud"), "{aud}");
+    }
+}
+
 #[test]
 fn f_issuer_and_subject_are_the_client() {
     for name in ["iss", "sub"] {

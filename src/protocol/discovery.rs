@@ -40,6 +40,8 @@ pub mod path {
     pub const REGISTER: &str = "/register";
     /// RFC 8414 3.
     pub const OAUTH_METADATA: &str = "/.well-known/oauth-authorization-server";
+    /// A protected resource for conformance runs.
+    pub const TEST_RESOURCE: &str = "/test/resource";
     /// RFC 9728 3.1: what the userinfo endpoint takes.
     pub const USERINFO_METADATA: &str = "/.well-known/oauth-protected-resource/userinfo";
 }
@@ -82,6 +84,8 @@ pub struct Capabilities {
     pub request_encryption: Vec<KeyManagement>,
     /// Languages there are pages in, as primary subtags: `vi`, `en`.
     pub ui_locales: Vec<String>,
+    /// Scopes that are announced beside those about people.
+    pub extra_scopes: Vec<String>,
     /// A register of organizations is connected, so that people can act for them.
     pub representation: bool,
     /// Clients can register themselves.
@@ -139,6 +143,8 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
     .into_iter()
     .chain(ClaimName::ALL.iter().map(|claim| claim.as_str()))
     .collect();
+    let extra = capabilities.extra_scopes.iter().map(String::as_str);
+    let scopes: Vec<&str> = scope::PERSON_SCOPES.iter().copied().chain(extra).collect();
     let within_reach = |acr: &&String| !capabilities.unreachable_acr_values.contains(acr);
     let acr_values: Vec<&String> = capabilities.acr_values.iter().filter(within_reach).collect();
     let mut document = json!({
@@ -157,7 +163,7 @@ pub fn document(endpoints: &Endpoints, capabilities: &Capabilities) -> Value {
         "grant_types_supported": grants,
         "code_challenge_methods_supported": ["S256"],
         "subject_types_supported": ["pairwise"],
-        "scopes_supported": scope::PERSON_SCOPES,
+        "scopes_supported": scopes,
         "claims_supported": claims,
         "claim_types_supported": ["normal"],
         "claims_parameter_supported": true,
@@ -260,7 +266,7 @@ const ALIASED: &[(&str, &str)] = &[
 /// Whether clients may call this path at the origin that asks for their certificate. Pages stay at the issuer's.
 pub fn is_aliased(path: &str) -> bool {
     let below = |of: &str| path.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    ALIASED.iter().any(|(_, of)| below(of))
+    path == path::TEST_RESOURCE || ALIASED.iter().any(|(_, of)| below(of))
 }
 
 /// What is encrypted: answers to keys of clients, and requests to keys of ours where there are some (OpenID Connect
@@ -330,6 +336,7 @@ pub(crate) mod tests {
             signing_algorithms: SigningAlgorithm::ALL.to_vec(),
             request_encryption: vec![KeyManagement::EcdhEs],
             ui_locales: vec!["vi".into(), "en".into()],
+            extra_scopes: Vec::new(),
             representation: true,
             registration: false,
             client_documents: false,

@@ -217,17 +217,18 @@ fn is_sound(wish: &Value) -> bool {
 /// The `verified_claims` of an answer: an object for one, a list for several, `None` when nothing can be said.
 ///
 /// A condition on the verification that is not met omits that `verified_claims` as a whole; one on a claim omits the
-/// claim; without any claim left the whole is omitted. None of it is an error, whatever was called essential (Identity
+/// claim; without any claim left the whole is omitted, or with `keep_empty` stated without claims where it is only values
+/// that differ: the verification itself is as asked for. None of it is an error, whatever was called essential (Identity
 /// Assurance 1.0 section 5.7). `available` are the claims that this verification covers and the agreement lets out;
 /// `asked_at` is when they were asked for, to which ages are measured (5.5.2).
 pub fn answer(
     requests: &[VerifiedClaimsRequest],
     verification: &Verification,
-    available: &Released,
+    (available, keep_empty): (&Released, bool),
     asked_at: Timestamp,
 ) -> Option<Value> {
     let document = verification.to_json();
-    let one = |request: &VerifiedClaimsRequest| one(request, &document, available, asked_at);
+    let one = |request: &VerifiedClaimsRequest| one(request, &document, (available, keep_empty), asked_at);
     let mut met: Vec<Value> = requests.iter().filter_map(one).collect();
     match met.len() {
         0 => None,
@@ -236,7 +237,12 @@ pub fn answer(
     }
 }
 
-fn one(request: &VerifiedClaimsRequest, document: &Value, available: &Released, asked_at: Timestamp) -> Option<Value> {
+fn one(
+    request: &VerifiedClaimsRequest,
+    document: &Value,
+    (available, keep_empty): (&Released, bool),
+    asked_at: Timestamp,
+) -> Option<Value> {
     let mut verification = Map::new();
     for (name, wish) in &request.verification {
         match document.get(name) {
@@ -249,12 +255,16 @@ fn one(request: &VerifiedClaimsRequest, document: &Value, available: &Released, 
         }
     }
     let mut claims = Map::new();
+    let mut differs = false;
     for (member, wish) in &request.claims {
-        let value = available.get(&member.claim().into());
-        let fits = |value: &&Value| wish.as_object().is_none_or(|members| meets(members, value, asked_at));
-        claims.extend(value.filter(fits).map(|value| (member.to_string(), value.clone())));
+        let Some(value) = available.get(&member.claim().into()) else { continue };
+        if wish.as_object().is_none_or(|members| meets(members, value, asked_at)) {
+            claims.insert(member.to_string(), value.clone());
+        } else {
+            differs = true;
+        }
     }
-    (!claims.is_empty()).then(|| json!({ "verification": verification, "claims": claims }))
+    (!claims.is_empty() || (differs && keep_empty)).then(|| json!({ "verification": verification, "claims": claims }))
 }
 
 /// A condition that the data does not meet.

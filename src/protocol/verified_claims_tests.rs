@@ -14,7 +14,7 @@ fn available() -> Released {
 }
 
 fn said(request: Value) -> Option<Value> {
-    answer(&parse(&request).unwrap(), &verification(), &available(), NOW)
+    answer(&parse(&request).unwrap(), &verification(), (&available(), false), NOW)
 }
 
 fn asking(verification: Value) -> Option<Value> {
@@ -102,7 +102,7 @@ fn ida_what_is_not_known_is_not_said() {
     let unknown = Verification { identity_level: 1, time: None, evidence: None };
     let said = |verification: Value| {
         let request = json!({ "verification": verification, "claims": { "name": null } });
-        answer(&parse(&request).unwrap(), &unknown, &available(), NOW)
+        answer(&parse(&request).unwrap(), &unknown, (&available(), false), NOW)
     };
     let with_time = said(json!({ "trust_framework": null, "time": null, "evidence": null, "assurance_level": null }));
     let expected = json!({ "trust_framework": TRUST_FRAMEWORK, "assurance_level": "1" });

@@ -4,7 +4,7 @@ use dinhdanh::protocol::{ClientMetadata, RegistrationPolicy, SigningAlgorithms};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &str| {
-    let policy = RegistrationPolicy { allow_loopback_http: false, signing_algorithms: SigningAlgorithms::ALL };
+    let policy = RegistrationPolicy { signing_algorithms: SigningAlgorithms::ALL, ..RegistrationPolicy::default() };
     let Ok(metadata) = ClientMetadata::parse(data).and_then(|metadata| metadata.validate(policy)) else { return };
     let again = metadata.clone().validate(policy).expect("valid once, valid twice");
     assert_eq!(metadata, again);

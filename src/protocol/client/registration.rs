@@ -19,6 +19,11 @@ use url::Url;
 pub struct RegistrationPolicy {
     /// Web clients may use `http` on 127.0.0.1 and [::1]: demo and tests only.
     pub allow_loopback_http: bool,
+    /// `initiate_login_uri` may, too.
+    pub allow_loopback_login: bool,
+    /// Redirect addresses may lie on several hosts without a `sector_identifier_uri`: such a client is a sector of its
+    /// own. Conformance runs only.
+    pub several_hosts: bool,
     /// What tokens and answers can be signed with here.
     pub signing_algorithms: SigningAlgorithms,
 }
@@ -636,13 +641,14 @@ fn web_addresses(metadata: &ClientMetadata, policy: RegistrationPolicy) -> Resul
     ];
     for (name, text) in addresses {
         let Some(text) = text else { continue };
-        let url = uri::parse_web(text, policy.allow_loopback_http);
+        let loopback = policy.allow_loopback_http && (name != "initiate_login_uri" || policy.allow_loopback_login);
+        let url = uri::parse_web(text, loopback);
         url.map_err(|fault| {
             invalid("address_refused", format!("The member {name} is refused. {}", fault.description()))
         })?;
     }
     // The sector is only fixed when the identifier is known, but whether there is one shows here.
-    sector(metadata, "").map(|_| ())
+    sector(metadata, "", policy).map(|_| ())
 }
 
 /// Front-Channel Logout 2: scheme, host and port of the address are those of a redirect address, so that nobody has our
@@ -717,7 +723,7 @@ fn sharing(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error
     Ok(())
 }
 
-pub(super) fn sector(metadata: &ClientMetadata, client_id: &str) -> Result<String, Error> {
+pub(super) fn sector(metadata: &ClientMetadata, client_id: &str, policy: RegistrationPolicy) -> Result<String, Error> {
     let several = || {
         invalid(
             "sector_unclear",
@@ -736,9 +742,9 @@ pub(super) fn sector(metadata: &ClientMetadata, client_id: &str) -> Result<Strin
     let mut hosts = hosts.into_iter();
     match (hosts.next(), hosts.next()) {
         (Some(only), None) => Ok(only),
-        (Some(_), Some(_)) => Err(several()),
+        (Some(_), Some(_)) if !policy.several_hosts => Err(several()),
         // A colon cannot be part of a host name, so no host can be taken for a client or the reverse.
-        (None, _) => Ok(format!("client:{client_id}")),
+        _ => Ok(format!("client:{client_id}")),
     }
 }
 

@@ -3,10 +3,18 @@ use crate::protocol::client::Doors;
 use crate::protocol::error::tests::is_lawful;
 use serde_json::json;
 
-const STRICT: RegistrationPolicy =
-    RegistrationPolicy { allow_loopback_http: false, signing_algorithms: SigningAlgorithms::ALL };
-const LOOPBACK: RegistrationPolicy =
-    RegistrationPolicy { allow_loopback_http: true, signing_algorithms: SigningAlgorithms::ALL };
+const STRICT: RegistrationPolicy = RegistrationPolicy {
+    allow_loopback_http: false,
+    allow_loopback_login: false,
+    several_hosts: false,
+    signing_algorithms: SigningAlgorithms::ALL,
+};
+const LOOPBACK: RegistrationPolicy = RegistrationPolicy {
+    allow_loopback_http: true,
+    allow_loopback_login: true,
+    several_hosts: false,
+    signing_algorithms: SigningAlgorithms::ALL,
+};
 
 /// The least a portal registers, changed by merging `change` into it.
 fn metadata(change: Value) -> Value {
@@ -476,16 +484,21 @@ fn h6_pairwise_sectors_are_one_host_or_said() {
     assert_eq!(refused(STRICT, two.clone()).reason, "sector_unclear");
     let mut said = two;
     said["sector_identifier_uri"] = json!("https://agency.example/sector");
-    assert_eq!(register(STRICT, said).unwrap().sector("x").unwrap(), "agency.example");
-    assert_eq!(register(STRICT, json!({})).unwrap().sector("x").unwrap(), "dichvucong.example");
+    assert_eq!(register(STRICT, said).unwrap().sector("x", STRICT).unwrap(), "agency.example");
+    assert_eq!(register(STRICT, json!({})).unwrap().sector("x", STRICT).unwrap(), "dichvucong.example");
     let same = json!({ "redirect_uris": ["https://a.example/cb", "https://a.example:8443/cb2"] });
-    assert_eq!(register(STRICT, same).unwrap().sector("x").unwrap(), "a.example");
+    assert_eq!(register(STRICT, same).unwrap().sector("x", STRICT).unwrap(), "a.example");
+    // Conformance runs: a sector of its own, never that of a host.
+    let open = RegistrationPolicy { several_hosts: true, ..STRICT };
+    let two = json!({ "redirect_uris": ["https://a.example/cb", "https://b.example/cb"] });
+    assert_eq!(register(open, two).unwrap().sector("x", open).unwrap(), "client:x");
 }
 
 #[test]
 fn h6_loopback_and_private_use_clients_share_no_sector() {
-    let sector =
-        |policy, uri: &str, kind: &str, id: &str| register(policy, with_uri(uri, kind)).unwrap().sector(id).unwrap();
+    let sector = |policy, uri: &str, kind: &str, id: &str| {
+        register(policy, with_uri(uri, kind)).unwrap().sector(id, policy).unwrap()
+    };
     let one = sector(LOOPBACK, "http://127.0.0.1:3001/cb", "web", "one");
     let two = sector(LOOPBACK, "http://127.0.0.1:3002/cb", "web", "two");
     let app = sector(STRICT, "com.example.app:/cb", "native", "app");
