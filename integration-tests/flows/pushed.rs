@@ -186,7 +186,7 @@ async fn g1_g3_a_request_is_fetched_from_a_registered_address_and_nowhere_else()
     let site = WebSite::start().await;
     let paths = ["/request", "/moved", "/stranger", "/html", "/unsigned", "/long", "/gone", "/nested"];
     let mut addresses: Vec<String> = paths.iter().map(|path| format!("{}{path}", site.url)).collect();
-    // Core 6.2: a fragment names a version; that it is a digest of what is there is for the client to see to.
+    // Core 6.2: what has the form of a digest is the digest of what is there.
     let version = format!("{}/versioned#{}", site.url, "A".repeat(43));
     addresses.push(version.clone());
     let (portal, key) =
@@ -207,7 +207,7 @@ async fn g1_g3_a_request_is_fetched_from_a_registered_address_and_nowhere_else()
         |address: &str| portal.request(&[("request_uri", address), ("state", "beside"), ("scope", "openid phone")]);
 
     site.put("/versioned", typ, &signed);
-    house.browser().open(&at(&version)).await.asks_who();
+    assert_eq!(house.browser().fetch(&at(&version)).await.error(), "invalid_request_uri");
     // Many at once make one fetch, and nothing beside the request counts.
     let tasks: Vec<_> = (0..5)
         .map(|_| {

@@ -152,6 +152,7 @@ async fn ida_5_7_what_cannot_be_met_is_left_out_and_no_error() {
         (wanted(&json!({ "time": { "max_age": 3_600 } }), &name), 1),
         (wanted(&json!({ "time": { "max_age": 60 } }), &name), 0),
         (wanted(&json!({ "evidence": [{ "type": { "value": "document" } }] }), &name), 0),
+        (wanted(&json!({}), &json!({ "name": { "value": "Somebody Else" } })), 0),
         (wanted(&json!({}), &json!({ "name": { "values": ["x", HOA.name] } })), 1),
         (wanted(&json!({}), &json!({ "personal_number": { "essential": true } })), 0),
         (wanted(&json!({}), &json!({ "unknown": { "essential": true }, "<\"đ": null })), 0),
@@ -177,19 +178,29 @@ async fn ida_5_7_what_cannot_be_met_is_left_out_and_no_error() {
             assert_eq!(found, met, "{asked}");
         }
     }
-    // A value that differs: userinfo says how this person was verified, and no claim; the ID token says nothing.
-    let differs = wanted(&json!({}), &json!({ "name": { "value": "Somebody Else" } }));
-    let answer = portal.ask(&mut browser, &[("claims", &in_both(&differs))]).await;
-    let tokens = portal.tokens(&house, &answer).await;
-    assert!(claims_of(&tokens["id_token"]).get("verified_claims").is_none());
-    let said = portal.userinfo(&house, &tokens["access_token"]).await.1;
-    let expected = json!({ "verification": { "trust_framework": FRAMEWORK }, "claims": {} });
-    assert_eq!(said["verified_claims"], expected);
     // Where it was not asked for, it is not said.
     let only = json!({ "userinfo": { "verified_claims": wanted(&json!({}), &name) } }).to_string();
     let tokens = portal.tokens(&house, &portal.ask(&mut browser, &[("claims", &only)]).await).await;
     assert!(claims_of(&tokens["id_token"]).get("verified_claims").is_none());
     assert!(portal.userinfo(&house, &tokens["access_token"]).await.1.get("verified_claims").is_some());
+}
+
+/// The suite wants to see at userinfo how a person was verified whose name is not the one asked for. Elsewhere that a
+/// verification is there says that everything asked for was met.
+#[tokio::test]
+async fn a_verification_without_claims_is_for_conformance_runs_alone() {
+    for (open, expected) in [("false", Value::Null), ("true", json!({ "trust_framework": FRAMEWORK }))] {
+        let house = House::over(&[("conformance.open_door_clients", open)]).await;
+        let who = house.with(&HOA).await;
+        confirmed(&house, who, RegisterState::Verified).await;
+        let portal = bank(&house, "law").await;
+        let differs = wanted(&json!({}), &json!({ "name": { "value": "Somebody Else" } }));
+        let (id_token, userinfo) = said(&house, &portal, &HOA, &in_both(&differs)).await;
+        assert!(id_token.get("verified_claims").is_none());
+        assert_eq!(userinfo["verified_claims"]["verification"], expected, "{open}");
+        let claims = &userinfo["verified_claims"]["claims"];
+        assert!(claims.is_null() || *claims == json!({}), "{userinfo}");
+    }
 }
 
 #[tokio::test]

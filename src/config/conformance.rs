@@ -8,8 +8,9 @@ use serde::Deserialize;
 pub struct Conformance {
     /// Whether requests of CIBA can be answered for people by a POST, without them.
     pub ciba_approval: bool,
-    /// Whether clients of no FAPI 2.0 profile may name endpoints of ours in `aud` of assertions, and register redirect
-    /// addresses on several hosts without a list of their sector.
+    /// Whether what plans of the suite send is taken where the rules here are stricter: endpoints of ours in `aud` of
+    /// assertions (not of FAPI 2.0 clients), redirect addresses on several hosts without a list of their sector, digests
+    /// of something else at the end of `request_uri`; and whether userinfo states a verification without claims.
     pub open_door_clients: bool,
     /// Whether there is a protected resource that takes every live access token.
     pub resource: bool,

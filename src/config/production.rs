@@ -63,6 +63,9 @@ pub fn production_problems(config: &Config) -> Vec<Problem> {
     if config.conformance.resource {
         add("conformance.resource", "it would say of any token whose it is", test_runs);
     }
+    if !config.conformance.scopes.is_empty() {
+        add("conformance.scopes", "scopes would be announced that nothing here serves", "set \"\"");
+    }
     if provider.environment == Environment::Sandbox {
         return problems;
     }

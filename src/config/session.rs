@@ -22,7 +22,7 @@ pub struct Session {
     /// Levels 3 and 4, since the sign-in.
     pub level_3_absolute_seconds: Seconds,
     /// Live sessions of one person at once; beyond it the oldest ends.
-    pub most_per_person: usize,
+    pub most_per_person: u32,
     /// Networks and their places.
     #[serde(deserialize_with = "unless_empty")]
     pub places_file: Option<PathBuf>,

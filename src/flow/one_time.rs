@@ -21,8 +21,9 @@ pub struct OneTime {
     pub replayed: Error,
 }
 
-/// Checks a proof of possession beside an assertion, and consumes both. A client that is only told to use our nonce (RFC
-/// 9449 8) has used up nothing: it comes again at once, with the same assertion perhaps.
+/// Consumes an assertion and the proof of possession beside it; what is wrong with the proof is handed on. A client that is
+/// only told to use our nonce (RFC 9449 8) is told at once and has used up nothing: it comes again, with the same assertion
+/// perhaps.
 pub async fn consume_with<T>(
     services: &Services,
     assertion: Option<OneTime>,
@@ -30,7 +31,7 @@ pub async fn consume_with<T>(
 ) -> Outcome<Result<Result<T, Error>, Error>> {
     let (shown, proof) = match shown {
         Ok((shown, proof)) => (Ok(shown), proof),
-        Err(error) if error.code == ErrorCode::UseDpopNonce => return Ok(Ok(Err(error))),
+        Err(error) if error.code == ErrorCode::UseDpopNonce => return Ok(Err(error)),
         Err(error) => (Err(error), None),
     };
     Ok(consume(services, [assertion, proof]).await?.map(|()| shown))

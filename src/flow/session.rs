@@ -260,11 +260,9 @@ async fn rotate(tx: &mut Tx, old: &LiveSession, to: &Session, now: Timestamp) ->
 /// Keeps the number of sessions of one person bounded: the oldest ends.
 async fn cap(services: &Services, tx: &mut Tx, person: PersonId, newest: SessionId) -> Outcome<()> {
     let most = services.config.session.most_per_person;
-    let now = services.clock.now();
-    // Newest first: what is beyond the limit is the oldest.
-    let live = store::session::list_for(&mut *tx, person, now).await?;
-    for old in live.iter().filter(|session| session.id != newest).skip(most.saturating_sub(1)) {
-        end_in(services, tx, (old.id, person), "too_many").await?;
+    let beyond = store::session::list_beyond(&mut *tx, person, most, services.clock.now()).await?;
+    for old in beyond.into_iter().filter(|id| *id != newest) {
+        end_in(services, tx, (old, person), "too_many").await?;
     }
     Ok(())
 }

@@ -33,14 +33,14 @@ pub fn router(state: &AppState) -> Router<AppState> {
 async fn resource(State(state): State<AppState>, caller: Caller, headers: HeaderMap) -> Response {
     let shown = match bearer::token(caller.authorization.as_deref()) {
         Ok(shown) => shown,
-        Err(error) => return echo_interaction(&headers, refused_token(Scheme::Bearer, error.as_ref(), None)),
+        Err(error) => return echo_interaction(&state, &headers, refused_token(Scheme::Bearer, error.as_ref(), None)),
     };
     let response = match bearer_token::holder(&state.services, &caller, &shown).await {
         Ok(Ok(client_id)) => json_answer(StatusCode::OK, &json!({ "active": true, "client_id": client_id })),
         Ok(Err(error)) => refused_token(shown.scheme, Some(&error), None),
         Err(fault) => oauth_fault(&fault),
     };
-    echo_interaction(&headers, with_nonce(&state, &caller, response))
+    echo_interaction(&state, &headers, with_nonce(&state, &caller, response))
 }
 
 /// Answers a request of CIBA for the person it was asked of (`auth_req_id`, `action=allow|deny`, in

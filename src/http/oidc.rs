@@ -3,7 +3,6 @@
 use super::problem::{Answer, Problem, finish};
 use super::visitor::Visitor;
 use super::{AppState, cookies, signin, signout};
-use crate::base::{Entropy, SystemEntropy};
 use crate::flow::authorize::{self, Arrival, Begin};
 use crate::flow::bearer_token::{self, IntrospectionAnswer, UserinfoAnswer};
 use crate::flow::caller::Caller;
@@ -169,23 +168,23 @@ async fn about_token(state: &AppState, caller: &Caller, (headers, body): (&Heade
 
 async fn userinfo_get(State(state): State<AppState>, caller: Caller, headers: HeaderMap) -> Response {
     let shown = bearer::token(caller.authorization.as_deref());
-    echo_interaction(&headers, userinfo(&state, &caller, shown).await)
+    echo_interaction(&state, &headers, userinfo(&state, &caller, shown).await)
 }
 
 /// RFC 6750 2.2: a form may carry the token; any other body is not read.
 async fn userinfo_post(State(state): State<AppState>, caller: Caller, headers: HeaderMap, body: Bytes) -> Response {
     let shown = bearer::token_of(caller.authorization.as_deref(), is_form(&headers).then_some(&*body));
-    echo_interaction(&headers, userinfo(&state, &caller, shown).await)
+    echo_interaction(&state, &headers, userinfo(&state, &caller, shown).await)
 }
 
 const INTERACTION: HeaderName = HeaderName::from_static("x-fapi-interaction-id");
 
-/// Names the exchange for both sides' logs: as the caller named it, if by a UUID, else anew (FAPI 1.0 Baseline 6.2.1).
-pub fn echo_interaction(headers: &HeaderMap, mut response: Response) -> Response {
+/// Names the exchange for the caller's log: as it named it, if by a UUID, else anew (FAPI 1.0 Baseline 6.2.1).
+pub fn echo_interaction(state: &AppState, headers: &HeaderMap, mut response: Response) -> Response {
     let told = headers.get(INTERACTION).and_then(|value| uuid::Uuid::try_parse_ascii(value.as_bytes()).ok());
     let id = told.unwrap_or_else(|| {
         let mut bytes = [0; 16];
-        SystemEntropy.fill(&mut bytes);
+        state.services.entropy.fill(&mut bytes);
         uuid::Builder::from_random_bytes(bytes).into_uuid()
     });
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {

@@ -25,7 +25,7 @@ pub struct GrantTerms {
 
 /// How claims were asked for, where not simply by their names. It may hold the values of persons' claims, numbers among
 /// them, and is written down sealed only (K5).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AskedDetails {
     /// Plain claims in the ID token.
@@ -40,6 +40,13 @@ pub struct AskedDetails {
     /// `verified_claims` for the userinfo endpoint.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub userinfo_verified: Vec<VerifiedClaimsRequest>,
+}
+
+/// Says nothing of what it holds (I17).
+impl std::fmt::Debug for AskedDetails {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AskedDetails").finish_non_exhaustive()
+    }
 }
 
 /// Sealed bytes, base64url in JSON.

@@ -1,7 +1,10 @@
-//! Requests at an address of the client (OpenID Connect Core 6.2, RFC 9101 5.2): which address may be asked at all.
-//! A fragment names the version of what is there: with another one the address is another one.
+//! Requests at an address of the client (OpenID Connect Core 6.2, RFC 9101 5.2): which address may be asked at all, and
+//! whether what came is what it names.
 
 use super::{Client, Error, ErrorCode};
+use crate::base::sha256;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// OpenID Connect Core 6.2: the whole address, in ASCII.
 pub const MAX_BYTES: usize = 512;
@@ -28,6 +31,17 @@ pub fn check(client: &Client, address: &str) -> Result<(), Error> {
         return Err(Error::new(ErrorCode::RequestUriNotSupported, "request_uri_not_pushed", description));
     }
     Ok(())
+}
+
+/// OpenID Connect Core 6.2: a fragment of the form of a SHA-256 digest names the content; another one only names the
+/// version.
+///
+/// # Errors
+/// `invalid_request_uri`.
+pub fn check_content(address: &str, content: &[u8]) -> Result<(), Error> {
+    let Some((_, fragment)) = address.split_once('#') else { return Ok(()) };
+    let Some(digest) = URL_SAFE_NO_PAD.decode(fragment).ok().filter(|bytes| bytes.len() == 32) else { return Ok(()) };
+    if digest == sha256(content).as_bytes() { Ok(()) } else { Err(refused("request_uri_content")) }
 }
 
 #[cfg(test)]
@@ -61,5 +75,13 @@ mod tests {
         let mut pushing = registered(&[ADDRESS]);
         pushing.metadata.doors.require_pushed_authorization_requests = true;
         assert_eq!(check(&pushing, ADDRESS).unwrap_err().code, ErrorCode::RequestUriNotSupported);
+    }
+
+    #[test]
+    fn a_fragment_that_is_a_digest_names_the_content() {
+        let digest = URL_SAFE_NO_PAD.encode(sha256(b"a.b.c").as_bytes());
+        assert!(check_content(&format!("{ADDRESS}#{digest}"), b"a.b.c").is_ok());
+        assert!(check_content(&format!("{ADDRESS}#{digest}"), b"a.b.d").is_err());
+        assert!(check_content(ADDRESS, b"a.b.d").is_ok() && check_content(&format!("{ADDRESS}#v1"), b"x").is_ok());
     }
 }

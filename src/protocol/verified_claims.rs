@@ -217,8 +217,8 @@ fn is_sound(wish: &Value) -> bool {
 /// The `verified_claims` of an answer: an object for one, a list for several, `None` when nothing can be said.
 ///
 /// A condition on the verification that is not met omits that `verified_claims` as a whole; one on a claim omits the
-/// claim; without any claim left the whole is omitted, or with `keep_empty` stated without claims where it is only values
-/// that differ: the verification itself is as asked for. None of it is an error, whatever was called essential (Identity
+/// claim; without any claim left the whole is omitted, but with `keep_empty` (conformance runs) stated without claims
+/// where it is only values that differ. None of it is an error, whatever was called essential (Identity
 /// Assurance 1.0 section 5.7). `available` are the claims that this verification covers and the agreement lets out;
 /// `asked_at` is when they were asked for, to which ages are measured (5.5.2).
 pub fn answer(

@@ -408,6 +408,29 @@ pub async fn end_all_for(
     .await
 }
 
+/// The live sessions of a person beyond the newest `most`; at most 100 of them.
+///
+/// # Errors
+/// What the store said.
+pub async fn list_beyond(
+    source: impl Source<'_>,
+    person: PersonId,
+    most: u32,
+    now: Timestamp,
+) -> Result<Vec<SessionId>, Error> {
+    source
+        .query(
+            "SELECT id FROM session
+             WHERE person_id = $1 AND ended_at IS NULL AND idle_expires_at > $2 AND expires_at > $2
+             ORDER BY created_at DESC, id DESC LIMIT 100 OFFSET $3",
+        )
+        .bind(person)
+        .bind(now)
+        .bind(i64::from(most))
+        .scalars()
+        .await
+}
+
 /// A person's live sessions, newest first; at most 100.
 ///
 /// # Errors

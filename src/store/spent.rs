@@ -51,7 +51,7 @@ pub async fn consume(
     Ok(rows == 1)
 }
 
-/// Consumes two artefacts of different kinds in one statement: for each, `true` for the first caller only, as
+/// Consumes two different artefacts in one statement: for each, `true` for the first caller only, as
 /// [`consume`] says. One may be fresh while the other is not; the fresh one is consumed all the same.
 ///
 /// # Errors
@@ -61,10 +61,10 @@ pub async fn consume_both(
     [first, second]: [(SpentKind, &Digest, Timestamp); 2],
     now: Timestamp,
 ) -> Result<[bool; 2], Error> {
-    let fresh: Vec<SpentKind> = sink
+    let fresh: Vec<(SpentKind, Digest)> = sink
         .query(
             "INSERT INTO spent_artefact (kind, digest, spent_at, expires_at) VALUES ($1, $2, $3, $4), ($5, $6, $3, $7)
-             ON CONFLICT (kind, digest) DO NOTHING RETURNING kind",
+             ON CONFLICT (kind, digest) DO NOTHING RETURNING kind, digest",
         )
         .bind(first.0)
         .bind(first.1)
@@ -73,9 +73,9 @@ pub async fn consume_both(
         .bind(second.0)
         .bind(second.1)
         .bind(second.2)
-        .scalars()
+        .all()
         .await?;
-    Ok([fresh.contains(&first.0), fresh.contains(&second.0)])
+    Ok([first, second].map(|(kind, digest, _)| fresh.contains(&(kind, *digest))))
 }
 
 /// Whether an artefact was consumed. Says "surely used", never "unused": to accept one, [`consume`] it.

@@ -92,7 +92,16 @@ mod tests {
 
     #[test]
     fn every_file_is_found_by_its_hashed_name_only() {
-        for name in ["app.css", "fonts.css", "app.js", "passkey.js", "icon.svg", "noto-sans-vietnamese-400.woff2"] {
+        for name in [
+            "app.css",
+            "fonts.css",
+            "app.js",
+            "passkey.js",
+            "return.js",
+            "check-session.js",
+            "icon.svg",
+            "noto-sans-vietnamese-400.woff2",
+        ] {
             let url = url(name);
             let path = url.strip_prefix("/assets/").unwrap();
             let asset = find(path).unwrap_or_else(|| panic!("{name}"));

@@ -301,7 +301,7 @@ impl OfferPasskey {
 /// How the person goes back to the portal.
 #[derive(Clone, Debug)]
 pub enum Return {
-    /// `response_mode=form_post`: sent by `app.js`, or by the visible button.
+    /// `response_mode=form_post`: sent by `return.js`, or by the visible button.
     FormPost {
         /// The proved redirect address.
         action: String,

@@ -109,7 +109,7 @@ pub async fn f2_dpop_proof(site: &'static Site, rounds: &mut Rounds) {
     }
 }
 
-/// Half of the racers share the assertion, too: whichever of the two was used before, one request is served.
+/// All racers share the assertion, or the proof, or both: whichever of the two was used before, one request is served.
 pub async fn f2_assertion_and_proof(site: &'static Site, rounds: &mut Rounds) {
     let party = Party::register(site, Shape::Assertion, |metadata| {
         metadata["grant_types"] = serde_json::json!(["authorization_code", "client_credentials"]);
@@ -128,9 +128,11 @@ pub async fn f2_assertion_and_proof(site: &'static Site, rounds: &mut Rounds) {
         let told = send(party.assertion(), party.key.proof(&claims("none"))).await;
         let nonce = told.page.headers.get("dpop-nonce").unwrap().to_str().unwrap().to_owned();
         let (shared, proof) = (party.assertion(), party.key.proof(&claims(&nonce)));
-        let call = async |place: usize| {
-            let assertion = if place.is_multiple_of(2) { shared.clone() } else { party.assertion() };
-            let answer = send(assertion, proof.clone()).await;
+        let (shares_assertion, shares_proof) = (number % 3 != 1, number % 3 != 2);
+        let call = async |_: usize| {
+            let assertion = if shares_assertion { shared.clone() } else { party.assertion() };
+            let proof = if shares_proof { proof.clone() } else { party.key.proof(&claims(&nonce)) };
+            let answer = send(assertion, proof).await;
             let refusal = if answer.status == 401 { "invalid_client" } else { "invalid_dpop_proof" };
             of_answer(&answer, refusal)
         };

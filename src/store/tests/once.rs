@@ -129,16 +129,21 @@ async fn f2_two_artefacts_in_one_statement_have_one_winner_each() {
     on_both(|db| async move {
         for round in 0..ROUNDS {
             let [jti, proof, other] = ["jti", "proof", "other"].map(|name| digest(&format!("{name} {round}")));
-            let winners = race(&db, move |db, number| async move {
-                // Half of them show the same proof with an assertion of their own.
-                let own = digest(&format!("own {round} {number}"));
-                let assertion = if number % 2 == 0 { jti } else { own };
-                let shown = [(ClientAssertion, &assertion, at(300)), (DpopProof, &proof, at(300))];
-                let [first, second] = spent::consume_both(db.alone(), shown, at(0)).await.unwrap();
-                assert!(number % 2 == 0 || first, "nobody else showed that assertion");
-                second
-            });
-            assert_eq!(winners.await, 1);
+            // Half of them show the same assertion, the others the same proof, each with the other of their own.
+            for half in [0, 1] {
+                let winners = race(&db, move |db, number| async move {
+                    let own = digest(&format!("own {round} {half} {number}"));
+                    let (assertion, proof) = if half == 0 { (jti, own) } else { (own, proof) };
+                    let shown = [(ClientAssertion, &assertion, at(300)), (DpopProof, &proof, at(300))];
+                    let fresh = spent::consume_both(db.alone(), shown, at(0)).await.unwrap();
+                    assert!(fresh[1 - half], "nobody else showed that");
+                    fresh[half]
+                });
+                assert_eq!(winners.await, 1);
+            }
+            // Two of one kind are told apart, too.
+            let same = [(DpopProof, &proof, at(300)), (DpopProof, &jti, at(300))];
+            assert_eq!(spent::consume_both(db.alone(), same, at(0)).await.unwrap(), [false, true]);
             let both = [(ClientAssertion, &jti, at(300)), (DpopProof, &other, at(300))];
             assert_eq!(spent::consume_both(db.alone(), both, at(0)).await.unwrap(), [false, true]);
         }
