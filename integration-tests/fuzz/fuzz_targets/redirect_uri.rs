@@ -12,6 +12,7 @@ fuzz_target!(|data: &str| {
         client_id: "portal".into(),
         metadata,
         secret_digest: None,
+        secret_terms: dinhdanh::protocol::client::SecretTerms::default(),
         sector: "rp.example".into(),
         disabled: false,
     };
