@@ -55,7 +55,7 @@ describe('signed and pushed requests, private_key_jwt (Flask)', () => {
 
   it('is refused what it did not sign', async () => {
     const page = await doors.visit(hoa, '/login?plain');
-    assert.deepEqual([page.status, JSON.parse(page.text).error], [400, 'invalid_request_object']);
+    assert.deepEqual([page.status, JSON.parse(page.text).error], [400, 'invalid_request']);
   });
 });
 

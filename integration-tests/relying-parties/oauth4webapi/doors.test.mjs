@@ -101,7 +101,7 @@ describe('FAPI 2.0 Message Signing: JAR, PAR, JARM, DPoP, private_key_jwt', () =
       code_challenge_method: 'S256',
     };
     const push = await oauth.pushedAuthorizationRequest(provider, client, authentication, parameters);
-    await assert.rejects(oauth.processPushedAuthorizationResponse(provider, client, push), refusal('invalid_request_object'));
+    await assert.rejects(oauth.processPushedAuthorizationResponse(provider, client, push), refusal('invalid_request'));
     const url = new URL(provider.authorization_endpoint);
     const request = await oauth.issueRequestObject(provider, client, parameters, portal.key.sign);
     url.search = new URLSearchParams({ client_id: client.client_id, request });

@@ -157,7 +157,7 @@ describe('signed requests and answers (RFC 9101, JARM)', () => {
     const parameters = { redirect_uri: callback, scope: 'openid', code_challenge: 'x'.repeat(43), code_challenge_method: 'S256' };
     const plain = oidc.buildAuthorizationUrl(config, parameters);
     const answer = decodeJwt((await walk(plain)).searchParams.get('response'));
-    assert.equal(answer.error, 'invalid_request_object');
+    assert.equal(answer.error, 'invalid_request');
     assert.equal(answer.aud, config.clientMetadata().client_id);
     const stranger = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
     const forged = await oidc.buildAuthorizationUrlWithJAR(config, parameters, { key: stranger.privateKey, kid: portal.key.kid });
