@@ -61,6 +61,29 @@ async fn the_ends_follow_the_authentication_level() {
     portal.ask(&mut weak, &[]).await.code();
 }
 
+/// S2: the newest sessions of a person live, as many as the configuration says, and the oldest end.
+#[tokio::test]
+async fn s2_beyond_the_limit_the_oldest_session_ends() {
+    for most in [1, 2] {
+        let house = House::over(&[("session.most_per_person", &most.to_string())]).await;
+        house.with(&HOA).await;
+        let portal = Portal::new(&house, "portal-a").await;
+        let mut browsers = Vec::new();
+        for _ in 0..4 {
+            browsers.push(signed_in(&house, &portal).await.0);
+            house.after(minutes(5));
+        }
+        for (place, mut browser) in browsers.into_iter().enumerate() {
+            let page = portal.ask(&mut browser, &[("prompt", "none")]).await;
+            if place + most >= 4 {
+                page.code();
+            } else {
+                assert_eq!(page.error(), "login_required", "{most} {place}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn account_pages_close_after_a_quarter_of_an_hour() {
     let house = House::new().await;

@@ -2,7 +2,8 @@
 //!
 //! A commit on a disk costs a wait for fsync. Transactions that queue for the writer meanwhile therefore become
 //! members of one group: each works inside a savepoint (the first one needs none: to undo it is to undo the group; nor
-//! does a single statement, which is kept or left out as a whole), and one COMMIT makes them all durable. A member is answered only after that COMMIT. When the group fails, every member is told so; nobody gets a yes that is not on disk.
+//! does a single statement, which is kept or left out as a whole), and one COMMIT makes them all durable. A member is
+//! answered only after that COMMIT. When the group fails, every member is told so; nobody gets a yes that is not on disk.
 
 use super::{Error, Pools};
 use crate::base::{SystemEntropy, random_token};
