@@ -8,6 +8,7 @@ mod error;
 mod migrate;
 pub mod partition;
 mod query;
+mod readers;
 mod sqlite;
 #[cfg(test)]
 pub mod testing;
@@ -16,7 +17,7 @@ mod tests;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteRow};
-use sqlx::{Decode, Encode, FromRow, Type};
+use sqlx::{Connection, Decode, Encode, FromRow, Type};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -61,6 +62,9 @@ impl Default for Pools {
     }
 }
 
+/// How long a connection to PostgreSQL is trusted after its last answer.
+const FRESH: Duration = Duration::from_millis(500);
+
 /// The durable store. A handle: clones share the same connections.
 #[derive(Clone, Debug)]
 pub enum Db {
@@ -104,6 +108,16 @@ impl Db {
         let pool = PgPoolOptions::new()
             .max_connections(pools.postgres)
             .acquire_timeout(pools.wait)
+            // Asking a connection whether it lives costs as much as a read: one that has just answered is not asked.
+            .test_before_acquire(false)
+            .before_acquire(|connection, known| {
+                Box::pin(async move {
+                    if known.idle_for > FRESH {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_with(options)
             .await?;
         Ok(Self::Postgres(pool))
@@ -114,7 +128,7 @@ impl Db {
         Source::query(self, sql)
     }
 
-    /// Begins a transaction that may write. SQLite takes the write lock here, so what is read stays true until commit;
+    /// Begins a transaction that may write. SQLite has one at a time, so what is read stays true until commit;
     /// PostgreSQL runs READ COMMITTED, so every rule that must hold under a race is one conditional statement.
     ///
     /// Hold it briefly, and never across a call to another system: on SQLite all other writers wait. Beginning a second

@@ -1,9 +1,13 @@
 //! A statement on its way: text, bound values, and where it runs.
 
+use super::sqlite::SqliteTx;
 use super::{Bind, Db, Engine, Error, Record, Scalar, SqliteDb, Tx};
+use futures_util::TryStreamExt;
 use sqlx::postgres::{PgArguments, PgPool, Postgres};
-use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqlitePool};
-use sqlx::{Arguments, PgConnection};
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection};
+use sqlx::{Arguments, Either, Executor, PgConnection, SqlStr};
+use std::fmt::Write as _;
+use std::ops::Range;
 
 /// Where a statement can run: `&Db` for a single read, `&mut Tx` inside a transaction. Functions that only read take
 /// `impl Source<'_>` and so serve both.
@@ -15,7 +19,7 @@ pub trait Source<'c>: Send {
 impl<'c> Source<'c> for &'c Db {
     fn query(self, sql: &'static str) -> Query<'c> {
         match self {
-            Db::Sqlite(db) => Query::new(sql, Target::SqlitePool(db.readers()), Values::sqlite()),
+            Db::Sqlite(db) => Query::new(sql, Target::SqliteReader(db), Values::sqlite()),
             Db::Postgres(pool) => Query::new(sql, Target::PostgresPool(pool), Values::postgres()),
         }
     }
@@ -26,10 +30,10 @@ impl<'c> Source<'c> for &'c mut Tx {
         let Tx { engine, broken } = self;
         let refused = *broken;
         let mut query = match engine {
-            Engine::Sqlite(tx) => match tx.connection() {
-                Some(connection) => Query::new(sql, Target::Sqlite(connection), Values::sqlite()),
-                None => Query::new(sql, Target::Nowhere, Values::sqlite()),
-            },
+            Engine::Sqlite(tx) => {
+                let before = tx.values().len();
+                Query::new(sql, Target::Sqlite(tx), Values::Behind(before))
+            }
             Engine::Postgres(tx) => Query::new(sql, Target::Postgres(tx), Values::postgres()),
         };
         query.broken = Some(broken);
@@ -73,16 +77,17 @@ pub struct Query<'c> {
 }
 
 enum Target<'c> {
-    SqlitePool(&'c SqlitePool),
-    Sqlite(&'c mut SqliteConnection),
+    SqliteReader(&'c SqliteDb),
+    Sqlite(&'c mut SqliteTx),
     SqliteWriter(&'c SqliteDb),
     PostgresPool(&'c PgPool),
     Postgres(&'c mut PgConnection),
-    Nowhere,
 }
 
 enum Values {
     Sqlite(SqliteArguments),
+    /// With the transaction, behind so many others that have still to be sent.
+    Behind(usize),
     Postgres(Box<PgArguments>),
 }
 
@@ -104,14 +109,20 @@ macro_rules! run {
         let result = match query.checked() {
             Err(error) => Err(error),
             Ok((sql, target, values)) => match (target, values) {
-                (Target::SqlitePool(pool), Values::Sqlite(values)) => {
-                    sqlx::$make::<Sqlite, $($row,)? _>(sql, values).$method(pool).await.map_err(Error::from)
+                (Target::SqliteReader(db), Values::Sqlite(values)) => {
+                    db.read(async |connection| {
+                        sqlx::$make::<Sqlite, $($row,)? _>(sql, values).$method(connection).await
+                    })
+                    .await
                 }
-                (Target::Sqlite(connection), Values::Sqlite(values)) => {
-                    sqlx::$make::<Sqlite, $($row,)? _>(sql, values).$method(connection).await.map_err(Error::from)
-                }
+                (Target::Sqlite(tx), Values::Behind(before)) => tx
+                    .run((sql, before), async |connection, sql, values| {
+                        sqlx::$make::<Sqlite, $($row,)? _>(sql, values).$method(connection).await
+                    })
+                    .await
+                    .map_err(Error::from),
                 (Target::SqliteWriter(db), Values::Sqlite(values)) => {
-                    alone(db, async |connection| {
+                    alone(db, (sql, values), async |connection, sql, values| {
                         sqlx::$make::<Sqlite, $($row,)? _>(sql, values).$method(connection).await
                     })
                     .await
@@ -140,9 +151,11 @@ impl<'c> Query<'c> {
     /// Binds the value of the next placeholder. A value that cannot be written makes the run fail.
     pub fn bind<'q, T: Bind<'q>>(mut self, value: T) -> Self {
         self.bound += 1;
-        let added = match &mut self.values {
-            Values::Sqlite(values) => Arguments::add(values, value),
-            Values::Postgres(values) => Arguments::add(values.as_mut(), value),
+        let added = match (&mut self.values, &mut self.target) {
+            (Values::Sqlite(values), _) => Arguments::add(values, value),
+            (Values::Behind(_), Target::Sqlite(tx)) => Arguments::add(tx.values(), value),
+            (Values::Postgres(values), _) => Arguments::add(values.as_mut(), value),
+            (Values::Behind(_), _) => Err(Error::Broken.into()),
         };
         if let Err(error) = added {
             self.failure.get_or_insert(Error::Sqlx(sqlx::Error::Encode(error)));
@@ -198,6 +211,25 @@ impl<'c> Query<'c> {
         run!(self, query_scalar_with::<T>, fetch_all)
     }
 
+    /// Has it run before the transaction ends, where nothing of its answer is needed: PostgreSQL runs it now, SQLite
+    /// with the next statement or the commit, which saves a message. When it fails the transaction does, by the error of
+    /// whichever call ran it: it must not be one whose failure says something, as a unique key does.
+    ///
+    /// # Errors
+    /// What the store said.
+    pub async fn write(mut self) -> Result<(), Error> {
+        let broken = self.broken.take();
+        let result = match self.checked() {
+            Err(error) => Err(error),
+            Ok((sql, Target::Sqlite(tx), Values::Behind(before))) => tx.write(sql, before).await.map_err(Error::from),
+            Ok((sql, target, values)) => execute(sql, target, values).await.map(|_| ()),
+        };
+        if let (Some(broken), Err(_)) = (broken, &result) {
+            *broken = true;
+        }
+        result
+    }
+
     /// Runs it and answers how many rows were changed.
     ///
     /// # Errors
@@ -228,17 +260,11 @@ impl<'c> Query<'c> {
 
 async fn execute(sql: &'static str, target: Target<'_>, values: Values) -> Result<u64, Error> {
     Ok(match (target, values) {
-        (Target::SqlitePool(pool), Values::Sqlite(values)) => {
-            sqlx::query_with::<Sqlite, _>(sql, values).execute(pool).await?.rows_affected()
+        (Target::SqliteReader(db), Values::Sqlite(values)) => {
+            db.read(async |connection| changed(connection, SqlStr::from_static(sql), values).await).await?
         }
-        (Target::Sqlite(connection), Values::Sqlite(values)) => {
-            sqlx::query_with::<Sqlite, _>(sql, values).execute(connection).await?.rows_affected()
-        }
-        (Target::SqliteWriter(db), Values::Sqlite(values)) => {
-            alone(db, async |connection| sqlx::query_with::<Sqlite, _>(sql, values).execute(connection).await)
-                .await?
-                .rows_affected()
-        }
+        (Target::Sqlite(tx), Values::Behind(before)) => tx.run((sql, before), changed).await?,
+        (Target::SqliteWriter(db), Values::Sqlite(values)) => alone(db, (sql, values), changed).await?,
         (Target::PostgresPool(pool), Values::Postgres(values)) => {
             sqlx::query_with::<Postgres, _>(sql, *values).execute(pool).await?.rows_affected()
         }
@@ -249,46 +275,105 @@ async fn execute(sql: &'static str, target: Target<'_>, values: Values) -> Resul
     })
 }
 
+/// How many rows the last statement of a message has changed.
+async fn changed(
+    connection: &mut SqliteConnection,
+    sql: SqlStr,
+    values: SqliteArguments,
+) -> Result<u64, sqlx::Error> {
+    let mut answers = connection.fetch_many(sqlx::query_with(sql, values));
+    let mut changed = 0;
+    while let Some(answer) = answers.try_next().await? {
+        if let Either::Left(done) = answer {
+            changed = done.rows_affected();
+        }
+    }
+    Ok(changed)
+}
+
 /// Runs one statement as a transaction of its own on the writer.
 async fn alone<T>(
     db: &SqliteDb,
-    statement: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
+    (sql, values): (&'static str, SqliteArguments),
+    statement: impl AsyncFnOnce(&mut SqliteConnection, SqlStr, SqliteArguments) -> Result<T, sqlx::Error>,
 ) -> Result<T, Error> {
     let mut tx = db.begin_alone().await?;
-    let answer = statement(tx.connection().ok_or(Error::Broken)?).await?;
+    *tx.values() = values;
+    let answer = tx.run((sql, 0), statement).await?;
     tx.commit().await?;
     Ok(answer)
 }
 
-/// The highest `$n` of a statement when `$1` … `$n` all occur; `None` when one of them is missing. Text in single
-/// quotes is skipped; statements hold no comments.
+/// Where the placeholders of a statement stand: `$` and digits. Text in single quotes is skipped; statements hold no
+/// comments.
+fn placeholders(sql: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut quoted = false;
+    let mut bytes = sql.bytes().enumerate().peekable();
+    std::iter::from_fn(move || {
+        while let Some((start, byte)) = bytes.next() {
+            if byte == b'\'' {
+                quoted = !quoted;
+            }
+            if byte != b'$' || quoted {
+                continue;
+            }
+            let mut end = start + 1;
+            while bytes.next_if(|(_, digit)| digit.is_ascii_digit()).is_some() {
+                end += 1;
+            }
+            return Some(start..end);
+        }
+        None
+    })
+}
+
+fn number_of(sql: &str, place: Range<usize>) -> Option<usize> {
+    sql.get(place)?.strip_prefix('$')?.parse().ok()
+}
+
+/// The highest `$n` of a statement when `$1` … `$n` all occur; `None` when one of them is missing.
 fn count_placeholders(sql: &str) -> Option<usize> {
     let mut seen = 0u64;
-    let mut quoted = false;
-    let mut bytes = sql.bytes().peekable();
-    while let Some(byte) = bytes.next() {
-        if byte == b'\'' {
-            quoted = !quoted;
-        }
-        if byte != b'$' || quoted {
-            continue;
-        }
-        let mut number = 0u32;
-        while let Some(digit) = bytes.next_if(u8::is_ascii_digit) {
-            number = number.saturating_mul(10).saturating_add(u32::from(digit - b'0'));
-        }
-        if number == 0 || number > 63 {
-            return None;
-        }
+    for place in placeholders(sql) {
+        let number = number_of(sql, place).filter(|number| (1..64).contains(number))?;
         seen |= 1 << (number - 1);
     }
     // All ones from the bottom: no number was left out.
     (seen & seen.wrapping_add(1) == 0).then(|| usize::try_from(seen.trailing_ones()).unwrap_or(0))
 }
 
+/// Appends a statement with its placeholders moved: behind two other values, `$1` becomes `$3`.
+pub(super) fn number_from(text: &mut String, sql: &str, before: usize) {
+    let mut copied = 0;
+    if before > 0 {
+        for place in placeholders(sql) {
+            let (start, end) = (place.start, place.end);
+            if let Some(number) = number_of(sql, place) {
+                text.push_str(sql.get(copied..start).unwrap_or_default());
+                // Writing to a text does not fail.
+                let _ = write!(text, "${}", number + before);
+                copied = end;
+            }
+        }
+    }
+    text.push_str(sql.get(copied..).unwrap_or_default());
+}
+
 #[cfg(test)]
 mod tests {
-    use super::count_placeholders;
+    use super::{count_placeholders, number_from};
+
+    #[test]
+    fn placeholders_move_behind_other_values() {
+        let moved = |sql, before| {
+            let mut text = "SELECT 1;".to_owned();
+            number_from(&mut text, sql, before);
+            text
+        };
+        assert_eq!(moved("SELECT $1, $2, '$1'", 0), "SELECT 1;SELECT $1, $2, '$1'");
+        assert_eq!(moved("SELECT $1, $12, '$1', $2 -- ạ", 9), "SELECT 1;SELECT $10, $21, '$1', $11 -- ạ");
+        assert_eq!(moved("SELECT 2", 9), "SELECT 1;SELECT 2");
+    }
 
     #[test]
     fn placeholders_are_counted_once_each() {

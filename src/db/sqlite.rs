@@ -4,13 +4,20 @@
 //! members of one group: each works inside a savepoint (the first one needs none: to undo it is to undo the group; nor
 //! does a single statement, which is kept or left out as a whole), and one COMMIT makes them all durable. A member is
 //! answered only after that COMMIT. When the group fails, every member is told so; nobody gets a yes that is not on disk.
+//!
+//! Every message to the engine is two changes of thread, dearer than most statements. A member therefore says little by
+//! itself: what begins it goes in one message with its first statement, and what it only writes down goes with the next
+//! statement or with its end.
 
+use super::query::number_from;
+use super::readers::Readers;
 use super::{Error, Pools};
 use crate::base::{SystemEntropy, random_token};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Connection};
+use futures_util::TryStreamExt;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, SqlSafeStr, SqlStr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,10 +27,16 @@ use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
 /// Members of one group at most: bounds how much one failed COMMIT takes with it.
 const GROUP_LIMIT: usize = 256;
 
+/// Statements that wait to be sent at most: bounds how many different messages there are, for each is kept prepared.
+const BEHIND_LIMIT: usize = 4;
+
+/// Prepared messages kept by each connection.
+const PREPARED: usize = 400;
+
 /// A SQLite file: a pool of readers and the shared writer.
 #[derive(Clone, Debug)]
 pub struct SqliteDb {
-    readers: SqlitePool,
+    readers: Arc<Readers>,
     writer: Arc<Writer>,
     wait: Duration,
     _temporary: Option<Arc<TemporaryFolder>>,
@@ -83,21 +96,23 @@ impl SqliteDb {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            .statement_cache_capacity(PREPARED)
             .busy_timeout(pools.wait);
         // The writer goes first: it creates the file and switches the journal.
         let connection = options.connect().await?;
         let reading = options.clone().read_only(true).create_if_missing(false);
-        let readers = SqlitePoolOptions::new()
-            .max_connections(pools.sqlite_readers)
-            .acquire_timeout(pools.wait)
-            .connect_with(reading)
-            .await?;
+        let readers = Arc::new(Readers::new(reading, pools.sqlite_readers, pools.wait));
         let writer = Arc::new(Writer::start(options, connection));
         Ok(Self { readers, writer, wait: pools.wait, _temporary: temporary })
     }
 
-    pub(super) const fn readers(&self) -> &SqlitePool {
-        &self.readers
+    /// Runs a read.
+    pub(super) async fn read<T>(
+        &self,
+        statement: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, Error> {
+        let mut reader = self.readers.lend().await?;
+        Ok(statement(reader.connection()?).await?)
     }
 
     /// A connection beside the writer, for migrations.
@@ -125,7 +140,7 @@ impl SqliteDb {
         let turn = tokio::time::timeout(self.wait, self.turn()).await;
         let guard = turn.map_err(|_| Error::Sqlx(sqlx::Error::PoolTimedOut))?;
         // From here on a dropped future cleans up through `SqliteTx::drop`.
-        let mut tx = SqliteTx { line: Some(guard), writer: Arc::clone(&self.writer) };
+        let mut tx = SqliteTx { line: Some(guard), writer: Arc::clone(&self.writer), behind: Behind::default() };
         if let Some(line) = tx.line.as_mut() {
             line.enter(&self.writer.options, mark).await?;
         }
@@ -146,7 +161,9 @@ impl SqliteDb {
     }
 
     pub(super) async fn close(&self) {
-        self.readers.close().await;
+        if let Err(error) = self.readers.close().await {
+            tracing::warn!(%error, "a database connection did not close cleanly");
+        }
         let mut line = self.writer.line.lock().await;
         line.flush(&self.writer.commits).await;
         if let Some(connection) = line.connection.take() {
@@ -203,40 +220,37 @@ impl Line {
         if self.connection.is_none() {
             self.connection = Some(options.connect().await?);
         }
-        if self.group == Stage::Closed {
-            self.group = Stage::Unsure;
-            // IMMEDIATE: the write lock is taken now, so that a read followed by a write cannot fail half-way.
-            if let Err(error) = self.run("BEGIN IMMEDIATE").await {
-                self.group = Stage::Closed;
-                return Err(error.into());
-            }
-            self.group = Stage::Open;
-            self.member = Stage::Open;
-            self.mark = Mark::First;
-            return Ok(());
-        }
-        self.mark = mark;
-        if mark == Mark::Statement {
-            self.member = Stage::Open;
-            return Ok(());
-        }
-        self.member = Stage::Unsure;
-        if let Err(error) = self.run("SAVEPOINT member").await {
-            self.fail_group("a savepoint could not be set").await;
-            return Err(error.into());
-        }
-        self.member = Stage::Open;
+        self.mark = if self.group == Stage::Closed { Mark::First } else { mark };
         Ok(())
     }
 
-    /// Keeps a member's work in the group. After an error the caller must settle.
-    async fn release(&mut self) -> Result<(), Error> {
-        if self.mark == Mark::Savepoint {
-            self.member = Stage::Unsure;
-            self.run("RELEASE member").await?;
+    /// What has to be said before a member's next statement. From here until [`Self::heard`] it is not sure whether the
+    /// member has begun.
+    const fn preamble(&mut self) -> &'static str {
+        if !matches!(self.member, Stage::Closed) {
+            return "";
         }
-        self.member = Stage::Closed;
-        Ok(())
+        match self.mark {
+            Mark::First => {
+                self.group = Stage::Unsure;
+                // IMMEDIATE: the write lock is taken now, so that a read followed by a write cannot fail half-way.
+                "BEGIN IMMEDIATE;"
+            }
+            Mark::Savepoint => {
+                self.member = Stage::Unsure;
+                "SAVEPOINT member;"
+            }
+            Mark::Statement => {
+                self.member = Stage::Open;
+                ""
+            }
+        }
+    }
+
+    /// The engine has answered the member's statement.
+    const fn heard(&mut self) {
+        self.group = Stage::Open;
+        self.member = Stage::Open;
     }
 
     /// Undoes what a dropped member left behind. Never cancelled: it runs in a task of its own.
@@ -325,27 +339,94 @@ impl Line {
     }
 }
 
+/// What a member has still to say: statements whose answers nobody waits for.
+#[derive(Debug, Default)]
+struct Behind {
+    /// Each with a semicolon behind it.
+    text: String,
+    statements: usize,
+    /// Theirs, and those of the statement that is being put together.
+    values: SqliteArguments,
+}
+
 /// A member of the group. Dropped without commit, it is undone before the next one begins.
 #[derive(Debug)]
 pub(super) struct SqliteTx {
     line: Option<OwnedMutexGuard<Line>>,
     writer: Arc<Writer>,
+    behind: Behind,
 }
 
 impl SqliteTx {
-    /// The writer connection; `None` once the transaction is over.
-    pub(super) fn connection(&mut self) -> Option<&mut SqliteConnection> {
-        self.line.as_mut()?.connection.as_mut()
+    /// The values of the statement that is being put together, behind those that wait.
+    pub(super) const fn values(&mut self) -> &mut SqliteArguments {
+        &mut self.behind.values
+    }
+
+    /// Puts a statement behind those that wait; its placeholders begin after `offset` values.
+    pub(super) async fn write(&mut self, sql: &str, offset: usize) -> Result<(), sqlx::Error> {
+        self.behind.push(sql, offset);
+        if self.behind.statements < BEHIND_LIMIT {
+            return Ok(());
+        }
+        self.say("").await
+    }
+
+    /// Runs a statement, whose placeholders begin after `offset` values, with all that waits before it.
+    pub(super) async fn run<T>(
+        &mut self,
+        (sql, offset): (&'static str, usize),
+        statement: impl AsyncFnOnce(&mut SqliteConnection, SqlStr, SqliteArguments) -> Result<T, sqlx::Error>,
+    ) -> Result<T, sqlx::Error> {
+        let line = self.line.as_mut().ok_or(sqlx::Error::WorkerCrashed)?;
+        let behind = std::mem::take(&mut self.behind);
+        let preamble = line.preamble();
+        let text = if preamble.is_empty() && behind.statements == 0 && offset == 0 {
+            SqlStr::from_static(sql)
+        } else {
+            let mut text = format!("{preamble}{}", behind.text);
+            number_from(&mut text, sql, offset);
+            // Put together from the program's own texts.
+            AssertSqlSafe(text).into_sql_str()
+        };
+        let connection = line.connection.as_mut().ok_or(sqlx::Error::WorkerCrashed)?;
+        let answer = statement(connection, text, behind.values).await;
+        if matches!(answer, Ok(_) | Err(sqlx::Error::RowNotFound)) {
+            line.heard();
+        }
+        answer
+    }
+
+    /// Says what waits, and `end` behind it.
+    async fn say(&mut self, end: &'static str) -> Result<(), sqlx::Error> {
+        self.run((end, 0), async |connection, text, values| {
+            let mut answers = connection.fetch_many(sqlx::query_with(text, values));
+            while answers.try_next().await?.is_some() {}
+            Ok(())
+        })
+        .await
     }
 
     pub(super) async fn commit(mut self) -> Result<(), Error> {
-        let answer = {
-            let line = self.line.as_mut().ok_or(Error::Broken)?;
-            line.release().await?;
-            let (sender, answer) = oneshot::channel();
-            line.waiting.push(sender);
-            answer
-        };
+        let line = self.line.as_mut().ok_or(Error::Broken)?;
+        let begun = line.member != Stage::Closed;
+        if !begun && self.behind.statements == 0 {
+            // It has said nothing. Others' work may be in the group, and who waits for it has asked.
+            self.line = None;
+            return Ok(());
+        }
+        if line.mark == Mark::Savepoint {
+            if begun {
+                line.member = Stage::Unsure;
+            }
+            self.say("RELEASE member").await?;
+        } else if self.behind.statements > 0 {
+            self.say("").await?;
+        }
+        let line = self.line.as_mut().ok_or(Error::Broken)?;
+        line.member = Stage::Closed;
+        let (sender, answer) = oneshot::channel();
+        line.waiting.push(sender);
         // Asked first and unlocked second: the flusher then queues behind the writers that wait already.
         self.writer.ask_for_flush();
         self.line = None;
@@ -354,6 +435,14 @@ impl SqliteTx {
             Ok(Err(reason)) => Err(Error::Commit(reason)),
             Err(_) => Err(Error::Commit("the writer ended".to_owned())),
         }
+    }
+}
+
+impl Behind {
+    fn push(&mut self, sql: &str, offset: usize) {
+        number_from(&mut self.text, sql, offset);
+        self.text.push(';');
+        self.statements += 1;
     }
 }
 

@@ -1,7 +1,7 @@
 //! The seam's promises, on both engines.
 
 use super::testing::{NOW, another_node, on_both, on_both_empty, sqlite};
-use super::{Db, Error, Json, Pools, Sink};
+use super::{Db, Error, Json, Pools, Query, Sink, Tx};
 use crate::base::{Digest, PersonId, SystemEntropy, Timestamp, sha256};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,15 +10,17 @@ const INSERT: &str = "INSERT INTO throttle (scope, subject, failures, first_at, 
                       VALUES ($1, $2, $3, $4, $5, $6)";
 
 async fn insert(sink: impl Sink<'_>, number: i32) -> Result<u64, Error> {
-    sink.query(INSERT)
-        .bind("test")
-        .bind(sha256(&number.to_be_bytes()))
-        .bind(number)
-        .bind(NOW)
-        .bind(NOW)
-        .bind(None::<Timestamp>)
-        .execute()
-        .await
+    inserting(sink, number).execute().await
+}
+
+/// As [`insert`], where nothing of the answer is needed.
+async fn write(tx: &mut Tx, number: i32) -> Result<(), Error> {
+    inserting(tx, number).write().await
+}
+
+fn inserting<'c>(sink: impl Sink<'c>, number: i32) -> Query<'c> {
+    let query = sink.query(INSERT).bind("test").bind(sha256(&number.to_be_bytes())).bind(number);
+    query.bind(NOW).bind(NOW).bind(None::<Timestamp>)
 }
 
 async fn numbers(db: &Db) -> Vec<i32> {
@@ -269,6 +271,58 @@ async fn a_member_that_rolls_back_harms_no_other() {
     assert_eq!(numbers(&db).await, expected);
 }
 
+/// What is only written down goes with what comes next, or with the end; nothing of it is there without the rest.
+#[tokio::test]
+async fn what_is_only_written_down_is_kept_or_undone_with_its_transaction() {
+    on_both(|db| async move {
+        // Alone, before a statement that answers, and more than are held back.
+        let mut tx = db.begin().await.unwrap();
+        write(&mut tx, 1).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        write(&mut tx, 2).await.unwrap();
+        write(&mut tx, 3).await.unwrap();
+        let seen: Vec<i32> = tx
+            .query("SELECT failures FROM throttle WHERE failures > $1 ORDER BY failures")
+            .bind(1)
+            .scalars()
+            .await
+            .unwrap();
+        assert_eq!(seen, [2, 3], "a transaction sees what it wrote");
+        write(&mut tx, 4).await.unwrap();
+        assert_eq!(insert(&mut tx, 5).await.unwrap(), 1, "the count is that of the statement which asks");
+        tx.commit().await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        for number in 10..20 {
+            write(&mut tx, number).await.unwrap();
+        }
+        // A statement that is put together and not run takes no part.
+        drop(tx.query("SELECT failures FROM throttle WHERE failures = $1").bind(7));
+        write(&mut tx, 20).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(numbers(&db).await, (1..6).chain(10..21).collect::<Vec<i32>>());
+        // Dropped, refused with the next statement, refused at the end.
+        let mut tx = db.begin().await.unwrap();
+        write(&mut tx, 30).await.unwrap();
+        drop(tx);
+        let mut tx = db.begin().await.unwrap();
+        write(&mut tx, 31).await.unwrap();
+        let _ = write(&mut tx, 1).await;
+        assert!(insert(&mut tx, 32).await.is_err());
+        assert!(tx.commit().await.is_err());
+        let mut tx = db.begin().await.unwrap();
+        insert(&mut tx, 33).await.unwrap();
+        let _ = write(&mut tx, 1).await;
+        assert!(tx.commit().await.is_err());
+        // Nothing was said: nothing to make durable.
+        let before = commits(&db);
+        db.begin().await.unwrap().commit().await.unwrap();
+        assert_eq!(commits(&db), before);
+        assert_eq!(numbers(&db).await, (1..6).chain(10..21).collect::<Vec<i32>>());
+    })
+    .await;
+}
+
 /// Statements alone share groups with transactions; one that fails takes nothing with it.
 #[tokio::test]
 async fn a_statement_alone_is_kept_or_left_out_by_itself() {
@@ -375,6 +429,7 @@ async fn i12_a_future_dropped_at_any_moment_leaves_all_or_nothing_and_nobody_is_
                 let mut tx = mine.begin().await.unwrap();
                 insert(&mut tx, first).await.unwrap();
                 insert(&mut tx, first + 1).await.unwrap();
+                write(&mut tx, first + 3).await.unwrap();
                 tx.commit().await.unwrap();
             }));
             let neighbour = tokio::spawn(async move {
@@ -386,15 +441,16 @@ async fn i12_a_future_dropped_at_any_moment_leaves_all_or_nothing_and_nobody_is_
             neighbour.await.unwrap();
             let mut tx = db.begin().await.unwrap();
             let kept: i64 = tx
-                .query("SELECT COUNT(*) FROM throttle WHERE failures IN ($1, $2)")
+                .query("SELECT COUNT(*) FROM throttle WHERE failures IN ($1, $2, $3)")
                 .bind(first)
                 .bind(first + 1)
+                .bind(first + 3)
                 .scalar()
                 .await
                 .unwrap();
             tx.commit().await.unwrap();
-            assert!(kept == 0 || kept == 2, "half of a transaction was kept");
-            assert!(answered.is_none() || kept == 2, "a yes for work that is not there");
+            assert!(kept == 0 || kept == 3, "half of a transaction was kept");
+            assert!(answered.is_none() || kept == 3, "a yes for work that is not there");
             assert!(numbers(&db).await.contains(&(first + 2)));
             undone += usize::from(kept == 0);
             finished += usize::from(answered.is_some());
@@ -529,6 +585,8 @@ async fn the_file_is_for_its_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let db = sqlite().await;
     let Db::Sqlite(file) = &db else { unreachable!() };
+    // Whoever reads or writes makes the journal.
+    db.ping().await.unwrap();
     for name in ["dinhdanh.db", "dinhdanh.db-wal"] {
         let mode = std::fs::metadata(file.path().with_file_name(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{name} {mode:o}");

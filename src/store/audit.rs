@@ -53,9 +53,8 @@ pub async fn append(tx: &mut Tx, entry: &Entry) -> Result<(), Error> {
         .bind(&entry.request_id)
         .bind(&entry.event)
         .bind(entry.event.kind())
-        .execute()
+        .write()
         .await
-        .map(|_| ())
 }
 
 /// A page of what concerns a person, newest first.

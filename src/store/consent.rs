@@ -49,9 +49,8 @@ pub async fn upsert(tx: &mut Tx, consent: &Consent) -> Result<(), Error> {
     .bind(consent.given_at)
     .bind(consent.expires_at)
     .bind(consent.ended_at)
-    .execute()
+    .write()
     .await
-    .map(|_| ())
 }
 
 /// The person's last consent for a client: ask [`Consent::is_in_force`].

@@ -191,9 +191,8 @@ pub async fn note_poll(tx: &mut Tx, id: DecoupledId, interval_seconds: i32, now:
     .bind(id)
     .bind(interval_seconds)
     .bind(now)
-    .execute()
+    .write()
     .await
-    .map(|_| ())
 }
 
 /// Gives what was asked for: `true` once, for the person it was asked of, while it waits (I1).

@@ -40,9 +40,8 @@ pub async fn insert(tx: &mut Tx, disclosure: &Disclosure) -> Result<(), Error> {
     .bind(disclosure.grant_id)
     .bind(Json(&disclosure.claims))
     .bind(disclosure.at)
-    .execute()
+    .write()
     .await
-    .map(|_| ())
 }
 
 /// A page of a person's releases, newest first.

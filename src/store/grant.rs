@@ -237,9 +237,8 @@ pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<(), Error> {
     .bind(grant.organization_id)
     .bind(grant.origin)
     .bind(&grant.terms)
-    .execute()
+    .write()
     .await
-    .map(|_| ())
 }
 
 /// Uses a code, or what stands for one at another door: of all callers ever, one gets [`CodeConsumption::Fresh`] (B3, B4). Commit also when the request is then

@@ -107,9 +107,8 @@ pub async fn insert(tx: &mut Tx, message: &OutboxMessage) -> Result<(), Error> {
     .bind(message.finished_at)
     .bind(message.outcome)
     .bind(&message.last_error)
-    .execute()
+    .write()
     .await
-    .map(|_| ())
 }
 
 /// Claims messages that are due, oldest first, for as long as `lease`: of several nodes at once, each message goes to

@@ -63,9 +63,8 @@ pub async fn insert(tx: &mut Tx, token: &RefreshToken) -> Result<(), Error> {
         .bind(token.expires_at)
         .bind(token.used_at)
         .bind(&token.bound_to)
-        .execute()
+        .write()
         .await
-        .map(|_| ())
 }
 
 /// Uses a generation: of all callers ever, one gets [`RefreshConsumption::Fresh`]. Commit also when the request is then

@@ -136,9 +136,8 @@ pub async fn insert(tx: &mut Tx, session: &Session) -> Result<(), Error> {
     .bind(&session.place)
     .bind(session.ended_at)
     .bind(&session.ended_reason)
-    .execute()
+    .write()
     .await
-    .map(|_| ())
 }
 
 /// The live session of a cookie, with its person: one read.
