@@ -123,6 +123,15 @@ async fn f8_a_certificate_of_a_trusted_authority_with_the_registered_name_proves
     let bound = Portal::with(&house, "bound", metadata).await;
     let (status, answer) = bound.call(&house, "/token", &[("grant_type", "client_credentials")]).await;
     assert_eq!((status, &answer["error"]), (400, &json!("invalid_request")), "{answer}");
+    // RFC 9449 5.2: who registered for proofs shows one, whatever its certificate could do as well.
+    let both = json!({
+        "token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": "agency.example",
+        "tls_client_certificate_bound_access_tokens": true, "dpop_bound_access_tokens": true,
+    });
+    Portal::with(&house, "both", both).await;
+    let fields = [("client_id", "both"), ("grant_type", "client_credentials")];
+    let (status, answer) = post(&house, "/token", Shown::Here(&good), &fields).await;
+    assert_eq!((status, &answer["error"]), (400, &json!("invalid_dpop_proof")), "{answer}");
     // E5, RFC 8705 3.1: introspection tells what the token is bound to.
     let token = tokens["access_token"].as_str().unwrap();
     let ask = [("client_id", portal.id.as_str()), ("token", token)];

@@ -412,7 +412,7 @@ async fn fapi_ciba_requests_are_signed() {
     let now = house.clock.now().seconds();
     let header = json!({ "alg": "ES256", "kid": key.jwk()["kid"] });
     let jti = || random_token(&*house.services.entropy);
-    let send = async |fields: &[(&str, &str)]| {
+    let send_to = async |path: &str, fields: &[(&str, &str)]| {
         let claims = json!({ "iss": "bank", "sub": "bank", "aud": issuer, "iat": now, "exp": now + 60, "jti": jti() });
         let assertion = key.sign(&header, &claims);
         let mut all = vec![
@@ -420,9 +420,10 @@ async fn fapi_ciba_requests_are_signed() {
             ("client_assertion", assertion.as_str()),
         ];
         all.extend_from_slice(fields);
-        let page = house.browser().send("/backchannel_authentication", &all).await;
+        let page = house.browser().send(path, &all).await;
         (page.status.as_u16(), serde_json::from_str::<Value>(&page.body).unwrap())
     };
+    let send = async |fields: &[(&str, &str)]| send_to("/backchannel_authentication", fields).await;
     let good = || {
         json!({ "iss": "bank", "aud": issuer, "iat": now, "nbf": now, "exp": now + 300, "jti": jti(),
             "scope": "openid", "login_hint": HOA.number, "binding_message": "GD-4711" })
@@ -430,6 +431,9 @@ async fn fapi_ciba_requests_are_signed() {
     let signed = key.sign(&header, &good());
     let (status, answer) = send(&[("request", &signed)]).await;
     assert_eq!(status, 200, "{answer}");
+    // FAPI 1.0 Advanced 5.2.2, on which it stands: no token without a proof of possession.
+    let poll = [("grant_type", CIBA), ("auth_req_id", answer["auth_req_id"].as_str().unwrap())];
+    assert_eq!(send_to("/token", &poll).await.1["error"], "invalid_dpop_proof", "a bearer token");
     assert_eq!(send(&[("request", &signed)]).await.1["error"], "invalid_request", "twice");
     let plain = [("scope", "openid"), ("login_hint", HOA.number), ("binding_message", "GD-4711")];
     assert_eq!(send(&plain).await.1["error"], "invalid_request", "unsigned");

@@ -12,7 +12,7 @@ pub async fn agency(house: &House, id: &str, clients: &[&str]) -> Portal {
     let metadata = json!({
         "grant_types": ["client_credentials", EXCHANGE], "redirect_uris": [], "response_types": [],
         "post_logout_redirect_uris": [], "scope": "report audit",
-        "audience": ["https://records.example", "https://archive.example"],
+        "audience": ["https://records.example", "https://archive.example", "https://tax.example"],
         "token_exchange_clients": clients,
     });
     Portal::with(house, id, metadata).await
@@ -25,9 +25,9 @@ pub async fn exchange(house: &House, agency: &Portal, token: &str, more: &[(&str
     agency.call(house, "/token", &fields).await
 }
 
-/// A portal whose tokens are for the records system, and a person signed in there.
+/// A portal whose tokens are for the records system and its archive, and a person signed in there.
 async fn signed_in(house: &House) -> (Portal, Browser, Value) {
-    let over = json!({ "audience": ["https://records.example"], "scope": "openid profile report offline_access" });
+    let over = json!({ "audience": ["https://records.example", "https://archive.example"], "scope": "openid profile report offline_access" });
     let portal = Portal::with(house, "clinic", over).await.asking("openid report");
     let mut browser = house.browser();
     let page = portal.ask(&mut browser, &[]).await;
@@ -142,12 +142,19 @@ async fn h1_whatever_is_no_live_access_token_for_this_agency_is_refused() {
         (("scope", "openid"), "invalid_scope"),
         (("scope", "report audit"), "invalid_scope"),
         (("resource", "https://other.example"), "invalid_target"),
+        // The agency may call it, and the person's authorization at the portal was not for it.
+        (("resource", "https://tax.example"), "invalid_target"),
         (("audience", "https://id.example.vn"), "invalid_target"),
     ] {
         assert_eq!(error(&exchange(&house, &agency, &access, &[more]).await), expected, "{more:?}");
     }
     let (_, narrow) = exchange(&house, &agency, &access, &[("resource", "https://archive.example")]).await;
     assert_eq!(claims_of(&narrow["access_token"])["aud"], json!("https://archive.example"));
+    // RFC 8693 2.1: several audiences may be named.
+    let both = [("audience", "https://archive.example"), ("audience", "https://records.example")];
+    let (status, both) = exchange(&house, &agency, &access, &both).await;
+    assert_eq!(status, 200, "{both}");
+    assert_eq!(claims_of(&both["access_token"])["aud"], json!(["https://archive.example", "https://records.example"]));
     house.after(minutes(30));
     assert_eq!(error(&exchange(&house, &agency, &access, &[]).await), refused, "expired");
 }
@@ -192,6 +199,15 @@ async fn tokens_of_systems_and_actors() {
     assert_eq!(status, 200, "{answer}");
     let claims = claims_of(&answer["access_token"]);
     assert_eq!((&claims["sub"], &claims["act"]), (&json!("clinic"), &json!({"sub": "agency"})));
+    // H1: as far as the system itself may reach, in a second exchange as far as the first one's token.
+    assert_eq!(claims["aud"], json!(["https://records.example", "https://archive.example"]));
+    let further = crate::exchange::agency(&house, "further", &["agency"]).await;
+    let first = answer["access_token"].as_str().unwrap();
+    for (target, expected) in [("https://archive.example", 200), ("https://tax.example", 400)] {
+        for (agency, token) in [(&agency, system.as_str()), (&further, first)] {
+            assert_eq!(exchange(&house, agency, token, &[("resource", target)]).await.0, expected, "{target}");
+        }
+    }
     let access = tokens["access_token"].as_str().unwrap();
     let actor = own(&agency).await;
     let with = [("actor_token", actor.as_str()), ("actor_token_type", ACCESS)];

@@ -3,6 +3,7 @@
 use crate::kit::{Browser, HOA, House, Key, Portal, claims_of, seconds};
 use axum::http::Method;
 use dinhdanh::base::{Clock, random_token, sha256};
+use dinhdanh::store;
 use serde_json::{Value, json};
 
 const ISSUER_TOKEN: &str = "/token";
@@ -329,7 +330,8 @@ async fn f2_an_assertion_and_a_proof_are_used_up_whatever_becomes_of_the_request
 /// FAPI 2.0 Security Profile 5.3.2: pushed, proved, bound; refresh tokens stay as they are.
 #[tokio::test]
 async fn fapi2_a_client_of_the_profile_gets_exactly_its_rules() {
-    let house = House::new().await;
+    // As long as any other client's code may live.
+    let house = House::over(&[("tokens.code_seconds", "600")]).await;
     house.with(&HOA).await;
     let key = Key::new();
     let metadata = json!({
@@ -345,10 +347,10 @@ async fn fapi2_a_client_of_the_profile_gets_exactly_its_rules() {
     let refused = stage.house.browser().fetch(&stage.portal.request(&[])).await;
     assert_eq!(refused.error(), "invalid_request", "not pushed");
     let members = stage.portal.members(&[]);
-    let fields: Vec<(&str, &str)> = members.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-    let (status, pushed) = send(&stage, "/par", None, &fields).await;
+    let request: Vec<(&str, &str)> = members.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    let (status, pushed) = send(&stage, "/par", None, &request).await;
     assert_eq!(status, 201, "{pushed}");
-    let without: Vec<_> = fields.iter().copied().filter(|(name, _)| *name != "redirect_uri").collect();
+    let without: Vec<_> = request.iter().copied().filter(|(name, _)| *name != "redirect_uri").collect();
     assert_eq!(send(&stage, "/par", None, &without).await.1["error"], "invalid_request");
     let mut browser = stage.browser.clone();
     let page = browser.open(&stage.portal.refer(&pushed["request_uri"])).await;
@@ -365,5 +367,32 @@ async fn fapi2_a_client_of_the_profile_gets_exactly_its_rules() {
         let (status, answer) = send(&stage, "/token", Some(stage.proof("POST", ISSUER_TOKEN)), &fields).await;
         assert_eq!(status, 200, "turn {turn}: {answer}");
         assert!(answer.get("refresh_token").is_none(), "a refresh token was rotated");
+    }
+    // 5.3.2.1: 60 seconds, whatever is set for others.
+    let mut browser = stage.browser.clone();
+    for (wait, expected) in [(60, 400), (59, 200)] {
+        let (_, pushed) = send(&stage, "/par", None, &request).await;
+        let code = browser.fetch(&stage.portal.refer(&pushed["request_uri"])).await.code();
+        stage.house.after(seconds(wait));
+        let redemption = stage.portal.redemption(&code);
+        let (status, answer) = send(&stage, "/token", Some(stage.proof("POST", ISSUER_TOKEN)), &redemption).await;
+        assert_eq!(status, expected, "after {wait} s: {answer}");
+    }
+    // A10: what was registered before the rule opens no door beside the browser.
+    let mut tx = stage.house.services.db.begin().await.unwrap();
+    let stored = store::client::get(&mut tx, "fapi").await.unwrap();
+    let mut metadata: Value = serde_json::from_str(&stored.metadata).unwrap();
+    metadata["grant_types"] = json!([crate::device::DEVICE_CODE, crate::ciba::CIBA]);
+    metadata["backchannel_token_delivery_mode"] = json!("poll");
+    let write = tx.query("UPDATE client SET metadata = $1, version = version + 1 WHERE client_id = 'fapi'");
+    write.bind(&metadata.to_string()).execute().await.unwrap();
+    tx.commit().await.unwrap();
+    stage.house.services.clients.forget("fapi").await;
+    for (path, error, more) in [
+        ("/device_authorization", "unauthorized_client", &[("scope", "openid")][..]),
+        ("/backchannel_authentication", "invalid_request", &[("scope", "openid"), ("login_hint", HOA.number)]),
+    ] {
+        let (status, answer) = send(&stage, path, None, more).await;
+        assert_eq!((status, answer["error"].as_str()), (400, Some(error)), "{path}: {answer}");
     }
 }

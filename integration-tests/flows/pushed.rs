@@ -173,6 +173,12 @@ async fn f5_f7_a_request_object_that_is_not_right_in_every_part_is_refused() {
         let error = house.browser().fetch(&portal.request(&[("request", &sent)])).await.error();
         assert_eq!(error, "invalid_request_object", "{what}");
     }
+    // Core 7.2.1: by its own error, in whichever form it is written.
+    for registration in [json!({ "client_name": "Mine" }), json!("{}")] {
+        let sent = key.sign(&header(), &with("registration", registration));
+        let error = house.browser().fetch(&portal.request(&[("request", &sent)])).await.error();
+        assert_eq!(error, "registration_not_supported");
+    }
     for ahead in [8, 59] {
         let sent = key.sign(&header(), &with("nbf", json!(now + ahead)));
         house.browser().open(&portal.request(&[("request", &sent)])).await.asks_who();

@@ -230,10 +230,11 @@ async fn seed(settings: &Path, count: usize, key: &Key) -> Vec<Person> {
 async fn add_clients(services: &Services, key: &Key) {
     const SCOPE: &str = "openid profile levels offline_access applications:read";
     const RECORDS: &str = "https://records.load.example";
+    const ARCHIVE: &str = "https://archive.load.example";
     for (id, algorithm) in [(ES256, "ES256"), (RS256, "RS256")] {
         let metadata = json!({
             "redirect_uris": [REDIRECT], "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
-            "scope": SCOPE, "id_token_signed_response_alg": algorithm, "audience": [RECORDS],
+            "scope": SCOPE, "id_token_signed_response_alg": algorithm, "audience": [RECORDS, ARCHIVE],
         });
         add_client(services, id, metadata).await;
     }
@@ -246,7 +247,7 @@ async fn add_clients(services: &Services, key: &Key) {
     let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
     let agency = json!({
         "grant_types": ["client_credentials", exchange], "token_exchange_clients": [ES256], "scope": "applications:read",
-        "audience": [RECORDS, "https://archive.load.example"],
+        "audience": [RECORDS, ARCHIVE],
     });
     add_client(services, AGENCY, agency).await;
     let device = json!({

@@ -148,3 +148,78 @@ impl<S: Send + 'static> Accept<TcpStream, S> for TlsAcceptor {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::pki_types::ServerName;
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConnection, SupportedProtocolVersion, version};
+
+    struct Folder(std::path::PathBuf);
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    /// What a client that offers so much agrees on with our listener.
+    fn agreed(
+        versions: &[&'static SupportedProtocolVersion],
+        suites: impl Fn(CipherSuite) -> bool,
+    ) -> Result<(ProtocolVersion, CipherSuite), Error> {
+        let folder = Folder(std::env::temp_dir().join(crate::base::random_token(&crate::base::SystemEntropy)));
+        std::fs::create_dir(&folder.0).unwrap();
+        let own = rcgen::generate_simple_self_signed(["id.example".to_owned()]).unwrap();
+        let [certificate, key] = ["own.pem", "own.key"].map(|name| folder.0.join(name));
+        std::fs::write(&certificate, own.cert.pem()).unwrap();
+        std::fs::write(&key, own.signing_key.serialize_pem()).unwrap();
+        let ours = config(&TlsFiles { certificate: &certificate, key: &key, asks_clients: false }).ok().unwrap();
+        let mut server = ServerConnection::new(ours.get_inner()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(own.cert.der().clone()).unwrap();
+        let mut provider = aws_lc_rs::default_provider();
+        provider.cipher_suites.retain(|suite| suites(suite.suite()));
+        let theirs = ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("id.example").unwrap();
+        let mut client = ClientConnection::new(Arc::new(theirs), name).unwrap();
+        while client.is_handshaking() || server.is_handshaking() {
+            let mut said = Vec::new();
+            while client.wants_write() {
+                client.write_tls(&mut said).unwrap();
+            }
+            server.read_tls(&mut said.as_slice()).unwrap();
+            server.process_new_packets()?;
+            let mut answered = Vec::new();
+            while server.wants_write() {
+                server.write_tls(&mut answered).unwrap();
+            }
+            client.read_tls(&mut answered.as_slice()).unwrap();
+            client.process_new_packets()?;
+        }
+        Ok((server.protocol_version().unwrap(), server.negotiated_cipher_suite().unwrap().suite()))
+    }
+
+    /// FAPI 2.0 Security Profile 5.2.1, BCP 195: TLS 1.3 before 1.2, and of TLS 1.2 only AES-GCM with ephemeral keys.
+    #[test]
+    fn tls_1_3_is_preferred_and_1_2_keeps_to_bcp_195() {
+        assert_eq!(agreed(&[&version::TLS12, &version::TLS13], |_| true).unwrap().0, ProtocolVersion::TLSv1_3);
+        let mut taken = Vec::new();
+        for suite in aws_lc_rs::ALL_CIPHER_SUITES.iter().filter(|suite| suite.version() == &version::TLS12) {
+            let suite = suite.suite();
+            // Our certificate is of an elliptic curve: suites that authenticate by RSA cannot be agreed on.
+            match agreed(&[&version::TLS12], |other| other == suite) {
+                Ok(agreed) => taken.push(agreed),
+                Err(error) => assert!(matches!(error, Error::PeerIncompatible(_)), "{suite:?}: {error}"),
+            }
+        }
+        taken.sort_by_key(|(_, suite)| u16::from(*suite));
+        let [small, large] = [SUITES_OF_TLS12[0], SUITES_OF_TLS12[1]];
+        assert_eq!(taken, [small, large].map(|suite| (ProtocolVersion::TLSv1_2, suite)));
+        assert_eq!(provider().cipher_suites.iter().filter(|suite| suite.version() == &version::TLS12).count(), 4);
+    }
+}

@@ -50,7 +50,7 @@ const HELP_SHOW: &str = "Examples:
   dinhdanh client show my-portal
   dinhdanh client show my-portal --json
 
-Never shows a secret: only its digest is kept.
+Never shows a secret.
 
 Exit codes: 0 done, 1 no such client, or failed, 2 used wrongly.";
 
@@ -216,7 +216,7 @@ async fn add(
     answer.insert("metadata".to_owned(), json!(added.metadata));
     print(&Value::Object(answer), json);
     if !json && added.client_secret.is_some() {
-        output::note("The secret is shown this once: only its digest is kept. Give it to the portal over a safe way.");
+        output::note("The secret is shown this once. Give it to the portal over a safe way.");
     }
     announce(config, &added.client_id).await?;
     if let Some(url) = &added.metadata.logo_uri {
@@ -310,18 +310,17 @@ async fn deliveries(db: &Db, (client_id, hours): (&str, u32), json: bool) -> Res
     }
     let since = SystemClock.now().minus(Duration::from_secs(u64::from(hours) * 3_600));
     let all = logout::deliveries(db, client_id, since).await?;
-    let outcome = |one: &Delivery| if one.delivered { "delivered" } else { "given_up" };
     if json {
-        let row =
-            |one: &Delivery| json!({ "at": one.at.to_string(), "outcome": outcome(one), "attempts": one.attempts });
-        output::json(&json!({ "client_id": client_id, "deliveries": all.iter().map(row).collect::<Vec<_>>() }));
+        let all: Vec<Value> = all.iter().map(Delivery::record).collect();
+        output::json(&json!({ "client_id": client_id, "deliveries": all }));
         return Ok(());
     }
     if all.is_empty() {
         output::line(format!("{client_id} was told of no sign-out in this time."));
     }
     for one in &all {
-        output::line(format!("{}  {:9}  {} attempts", one.at, outcome(one), one.attempts));
+        let outcome = if one.delivered { "delivered" } else { "given up" };
+        output::line(format!("{}  {outcome:9}  {} attempts", one.at, one.attempts));
     }
     Ok(())
 }

@@ -410,8 +410,8 @@ fn what_is_printed_can_be_read_back() {
 fn explain_tells_comment_type_allowed_default_and_variable() {
     assert_eq!(
         explain("tokens.code_seconds").unwrap(),
-        "tokens.code_seconds\n  An authorization code (RFC 6749 4.1.2). It works once; portals redeem it at once.\n  \
-         type: a whole number\n  allowed: 10 to 600\n  default: 60\n  environment: DINHDANH_TOKENS__CODE_SECONDS\n"
+        "tokens.code_seconds\n  An authorization code (RFC 6749 4.1.2). It works once; portals redeem it at once. Clients of a \
+         FAPI 2.0 profile get 60\n  seconds at most.\n  type: a whole number\n  allowed: 10 to 600\n  default: 60\n  environment: DINHDANH_TOKENS__CODE_SECONDS\n"
     );
     let section = explain("registers.population").unwrap();
     assert!(section.starts_with("[registers.population]\n  The national population register.\n"), "{section}");

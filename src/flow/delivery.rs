@@ -217,7 +217,13 @@ async fn audit_logout(
     } else {
         SessionEvent::LogoutFailed { reason: Word::new("given_up"), attempts }
     };
-    super::audit::append(tx, super::audit::entry(services, event).client(client_id).session(session)).await
+    let entry = super::audit::entry(services, event).client(client_id).session(session);
+    // The person reads it among what happened on their account.
+    let entry = match store::session::find(&mut *tx, session).await? {
+        Some(ended) => entry.person(ended.person_id),
+        None => entry,
+    };
+    super::audit::append(tx, entry).await
 }
 
 /// The test inbox as a sender: messages are kept in SQL, where pages and tests of every node find them.

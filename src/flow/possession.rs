@@ -75,17 +75,15 @@ pub fn binding(services: &Services, known: &KnownClient, caller: &Caller) -> Out
         Err(error) => return Ok(Err(error)),
     }
     let doors = &known.client.metadata.doors;
-    if doors.tls_client_certificate_bound_access_tokens
-        && let Some(certificate) = &caller.certificate
-    {
-        return Ok(Ok((Some(Confirmation::Certificate(CertificateThumbprint::of_der(certificate))), None)));
-    }
-    Ok(if doors.tls_client_certificate_bound_access_tokens {
-        Err(NO_CERTIFICATE)
-    } else if known.client.must_bind_tokens() {
-        Err(dpop::refused("no_proof_of_possession"))
-    } else {
-        Ok((None, None))
+    // RFC 9449 5.2: whoever registered for proofs shows one, certificate or not.
+    let by_certificate = doors.tls_client_certificate_bound_access_tokens && !doors.dpop_bound_access_tokens;
+    Ok(match &caller.certificate {
+        Some(certificate) if by_certificate => {
+            Ok((Some(Confirmation::Certificate(CertificateThumbprint::of_der(certificate))), None))
+        }
+        None if by_certificate => Err(NO_CERTIFICATE),
+        _ if known.client.must_bind_tokens() => Err(dpop::refused("no_proof_of_possession")),
+        _ => Ok((None, None)),
     })
 }
 

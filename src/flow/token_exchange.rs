@@ -3,7 +3,7 @@
 
 use super::bearer_token::{self, LiveAccess};
 use super::caller::Caller;
-use super::clients::KnownClient;
+use super::clients::{self, KnownClient};
 use super::representation::{self, Stated};
 use super::token::By;
 use super::{Outcome, Services, access_token, audit, token};
@@ -48,10 +48,24 @@ pub async fn exchange(
     // What was taken from the subject token's client since then is not passed on either (E5).
     let (usable, _) = bearer_token::usable(services, &subject.token.client_id, &subject.token.scope).await?;
     let subject_token = AccessToken { scope: usable, ..(*subject.token).clone() };
-    match rules::exchange(&known.client, request, &subject_token, actor.as_deref()) {
+    let granted = granted(services, &subject).await?;
+    match rules::exchange(&known.client, request, (&subject_token, &granted), actor.as_deref()) {
         Ok(exchanged) => issue(services, by, (&subject_token, &subject), exchanged).await,
         Err(error) => Ok(Err(error)),
     }
+}
+
+/// The resources of the authorization that a token grew from: a person's, or a system's own, which is its registration. A
+/// system's token that was exchanged before is for what it says itself.
+async fn granted(services: &Services, subject: &LiveAccess) -> Outcome<Vec<String>> {
+    if let Some(grant) = &subject.grant {
+        return Ok(grant.resource.clone());
+    }
+    if subject.token.actor.is_some() {
+        return Ok(Vec::new());
+    }
+    let known = clients::find(services, &subject.token.client_id).await?;
+    Ok(known.map(|known| known.client.metadata.audience.clone()).unwrap_or_default())
 }
 
 /// Whether the caller proved to hold what a token is bound to (RFC 9449 7.1, RFC 8705 3): by this request's own proof, or

@@ -20,7 +20,7 @@ const ROUND: Duration = Duration::from_secs(60);
 const FIRST_AFTER: Duration = Duration::from_millis(250);
 const BATCH: u32 = 500;
 /// Batches of one table at a turn: a flood is swept faster than it can be made, and no turn lasts for ever.
-const ROUNDS: usize = 100;
+const ROUNDS: usize = 1_000;
 
 /// Starts every job; they end when `stop` turns true.
 pub fn start(

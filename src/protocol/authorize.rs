@@ -50,20 +50,6 @@ impl Prompt {
     }
 }
 
-/// OpenID Connect Core 3.1.2.1: how the pages may look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Display {
-    /// A whole page.
-    Page,
-    /// A small window.
-    Popup,
-    /// A touch device.
-    Touch,
-    /// A feature phone.
-    Wap,
-}
-
 /// An authorization request in which every rule of the protocol holds. Whether the person, the session, the levels and
 /// the agreement allow it is decided later. Can be kept in our cache while pages are shown.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,10 +83,9 @@ pub struct AuthorizeRequest {
     pub login_hint: Option<String>,
     /// An ID token of ours, unverified: whom the portal expects.
     pub id_token_hint: Option<String>,
-    /// Languages we have pages in, in order of preference.
+    /// Languages we have pages in, in order of preference. (`display`, the other wish about looks, changes nothing: one page
+    /// fits every window.)
     pub ui_locales: Vec<String>,
-    /// How pages may look.
-    pub display: Option<Display>,
     /// S256 challenge.
     pub code_challenge: Option<String>,
     /// The key that must come with the code (RFC 9449 10).
@@ -230,7 +215,6 @@ pub const CHECKS: &[Check] = checks![
     login_hint,
     id_token_hint,
     ui_locales,
-    display,
 ];
 
 /// The rules of a request that comes by no browser (RFC 8628 3.1, CIBA 7.1): those of [`CHECKS`] whose parameters it
@@ -329,7 +313,6 @@ fn blank(client_id: &str, redirect: ProvedRedirect) -> AuthorizeRequest {
         login_hint: None,
         id_token_hint: None,
         ui_locales: Vec::new(),
-        display: None,
         code_challenge: None,
         dpop_jkt: None,
         resource: Vec::new(),
@@ -579,18 +562,6 @@ pub(super) fn known_locales(tags: &str, capabilities: &Capabilities) -> Vec<Stri
         }
     }
     locales
-}
-
-/// OpenID Connect Core 3.1.2.1: a wish about looks, so one we do not know is no error.
-fn display(input: &Input<'_>, request: &mut AuthorizeRequest) -> Result<(), Error> {
-    request.display = match input.parameters.get("display") {
-        Some("page") => Some(Display::Page),
-        Some("popup") => Some(Display::Popup),
-        Some("touch") => Some(Display::Touch),
-        Some("wap") => Some(Display::Wap),
-        _ => None,
-    };
-    Ok(())
 }
 
 #[cfg(test)]

@@ -81,7 +81,6 @@ fn a_good_request_is_read_whole() {
         ("acr_values", "urn:dinhdanh:acr:2 LoA1 urn:unknown"),
         ("ui_locales", "fr-CA vi-VN en vi"),
         ("login_hint", "0900000001"),
-        ("display", "popup"),
         ("response_mode", "form_post"),
         ("id_token_hint", "a.b.c"),
         ("claims", r#"{"userinfo":{"name":{"essential":true}}}"#),
@@ -94,7 +93,6 @@ fn a_good_request_is_read_whole() {
     assert_eq!(request.max_age, Some(300));
     assert_eq!(request.acr_values, ["urn:dinhdanh:acr:2", "LoA1"]);
     assert_eq!(request.ui_locales, ["vi", "en"]);
-    assert_eq!(request.display, Some(Display::Popup));
     assert_eq!(request.response_mode, ResponseMode::FormPost);
     assert_eq!(request.code_challenge.as_deref(), Some(CHALLENGE));
     assert_eq!(request.claims.userinfo.len(), 1);
@@ -260,8 +258,8 @@ fn refusals() -> Vec<Row> {
     ]
 }
 
-/// Wishes about looks and language are never an error.
-const NEVER_REFUSE: &[&str] = &["ui_locales", "display"];
+/// A wish about language is never an error.
+const NEVER_REFUSE: &[&str] = &["ui_locales"];
 
 #[test]
 fn each_check_refuses_what_it_should_and_nothing_before_it_does() {
@@ -433,7 +431,9 @@ fn s2_locales_never_grow_beyond_those_there_are_pages_in() {
     assert_eq!(accepted(&[("ui_locales", &many)]).ui_locales, ["vi"]);
     assert_eq!(accepted(&[("ui_locales", "VI-vn EN")]).ui_locales, ["vi", "en"]);
     assert_eq!(accepted(&[("ui_locales", "vietnamese ../../etc")]).ui_locales, Vec::<String>::new());
-    assert_eq!(accepted(&[("display", "wall")]).display, None);
+    for display in ["popup", "touch", "wap", "wall"] {
+        assert_eq!(accepted(&[("display", display)]), accepted(&[]), "{display}");
+    }
 }
 
 #[test]

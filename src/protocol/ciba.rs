@@ -95,7 +95,7 @@ pub fn permitted(client: &Client) -> Result<(), Error> {
 pub fn signed<'a>(parameters: &'a Parameters, client: &Client) -> Result<Option<(&'a str, SigningAlgorithm)>, Error> {
     let registered = client.metadata.doors.backchannel_authentication_request_signing_alg;
     match (parameters.get("request"), registered) {
-        (None, None) if client.metadata.doors.ciba_profile || client.must_sign_requests() => Err(unsigned()),
+        (None, None) if client.is_fapi() || client.must_sign_requests() => Err(unsigned()),
         (None, None) => Ok(None),
         (None, Some(_)) => Err(unsigned()),
         (Some(_), None) => {

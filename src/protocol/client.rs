@@ -8,6 +8,7 @@ use super::{AssertionAlgorithm, Endpoints, Error, SigningAlgorithm};
 use crate::base::{Digest, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::time::Duration;
 
 pub mod document;
 mod doors;
@@ -17,6 +18,9 @@ mod registration;
 pub use doors::Doors;
 pub use dynamic::{Registrant, Submitted};
 pub use registration::{RegistrationPolicy, check_client_id, is_disturbing};
+
+/// FAPI 2.0 Security Profile 5.3.2.1: the longest that an authorization code may live.
+const FAPI_CODE_LIFETIME: Duration = Duration::from_secs(60);
 
 /// RFC 7591 2, with the grants that exist here; `password` and `implicit` never will (H5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -416,10 +420,20 @@ impl Client {
         self.must_sign_requests() || self.metadata.doors.request_object_signing_alg.is_some()
     }
 
-    /// Whether its tokens must be bound to a key (RFC 9449 5.2, RFC 8705 3.4; FAPI 2.0 Security Profile 5.3.2.1).
-    pub fn must_bind_tokens(&self) -> bool {
-        let doors = &self.metadata.doors;
-        doors.dpop_bound_access_tokens || doors.profile.is_some()
+    /// Whether it keeps a profile of FAPI: one of FAPI 2.0, or FAPI-CIBA.
+    pub const fn is_fapi(&self) -> bool {
+        self.metadata.doors.is_fapi()
+    }
+
+    /// Whether its tokens must be bound to a key (RFC 9449 5.2, RFC 8705 3.4; FAPI 2.0 Security Profile 5.3.2.1; FAPI 1.0
+    /// Advanced 5.2.2, on which FAPI-CIBA stands).
+    pub const fn must_bind_tokens(&self) -> bool {
+        self.metadata.doors.dpop_bound_access_tokens || self.is_fapi()
+    }
+
+    /// How long its codes may live at most (FAPI 2.0 Security Profile 5.3.2.1).
+    pub fn longest_code_lifetime(&self) -> Duration {
+        if self.metadata.doors.profile.is_some() { FAPI_CODE_LIFETIME } else { Duration::MAX }
     }
 
     /// Whether its refresh tokens stay as they are: a client that proves itself and its tokens by a key gains nothing by

@@ -94,14 +94,6 @@ pub enum Proof<'a> {
     },
 }
 
-impl Proof<'_> {
-    /// FAPI 2.0 Security Profile 5.3.2.1, 5.4.1: signed with an algorithm of the profile. (mTLS, the other way the profile
-    /// allows, is not proven by parameters.)
-    pub fn meets_fapi(&self) -> bool {
-        matches!(self, Self::Signature { header, .. } if SigningAlgorithm::FAPI.contains(&header.algorithm))
-    }
-}
-
 /// The one answer to every failed proof: it does not tell an unknown client from a wrong secret (N1).
 pub const fn failed(reason: &'static str) -> Error {
     Error::new(ErrorCode::InvalidClient, reason, "Client authentication failed.")
@@ -206,7 +198,12 @@ impl Presented {
                     check_header(header, client, algorithm.into())?;
                     return Ok(Proof::Mac { compact, algorithm, claims: claims? });
                 }
-                Ok(Proof::Signature { compact, header: AssertionHeader::check(header, client)?, claims: claims? })
+                let header = AssertionHeader::check(header, client)?;
+                // FAPI 2.0 Security Profile 5.4.1, FAPI-CIBA 7.10: whatever key or algorithm is registered.
+                if client.is_fapi() && !SigningAlgorithm::FAPI.contains(&header.algorithm) {
+                    return Err(failed("assertion_alg_not_fapi"));
+                }
+                Ok(Proof::Signature { compact, header, claims: claims? })
             }
         }
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::protocol::client::Profile;
 use crate::protocol::client::tests::client_with;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
@@ -349,7 +350,6 @@ fn rfc_7523_an_assertion_keyed_with_the_secret_is_another_method() {
     assert_eq!(presented.method(), AuthenticationMethod::ClientSecretJwt);
     let keyed = client_with(|m| m.token_endpoint_auth_method = AuthenticationMethod::ClientSecretJwt);
     let proof = presented.prove(Some(&keyed), ISSUER, NOW).unwrap();
-    assert!(!proof.meets_fapi());
     let Proof::Mac { compact, algorithm, claims } = proof else { panic!("not a MAC") };
     assert!(body.ends_with(compact));
     assert_eq!((algorithm, claims.jti.as_str()), (MacAlgorithm::HS256, "j1"));
@@ -361,9 +361,26 @@ fn rfc_7523_an_assertion_keyed_with_the_secret_is_another_method() {
     );
     let signed = parse(None, &assertion_body(&json!({ "alg": "ES256" }), &good_claims())).unwrap();
     assert_eq!(signed.prove(Some(&keyed), ISSUER, NOW).err().unwrap().reason, "authentication_method_not_registered");
-    assert!(signed.prove(Some(&signing), ISSUER, NOW).unwrap().meets_fapi());
-    let rs256 = parse(None, &assertion_body(&json!({ "alg": "RS256" }), &good_claims())).unwrap();
-    assert!(!rs256.prove(Some(&signing), ISSUER, NOW).unwrap().meets_fapi());
+}
+
+/// FAPI 2.0 Security Profile 5.4.1, FAPI-CIBA 7.10: by the profile, where the client registered no algorithm.
+#[test]
+fn fapi_assertions_are_signed_with_an_algorithm_of_the_profile() {
+    let client = |profile, ciba_profile| {
+        client_with(|m| {
+            m.token_endpoint_auth_method = AuthenticationMethod::PrivateKeyJwt;
+            (m.doors.profile, m.doors.ciba_profile) = (profile, ciba_profile);
+        })
+    };
+    let (security, signing) = (Some(Profile::Fapi2Security), Some(Profile::Fapi2MessageSigning));
+    for (profile, ciba_profile) in [(security, false), (signing, false), (None, true)] {
+        for (alg, good) in [("ES256", true), ("PS256", true), ("EdDSA", true), ("RS256", false)] {
+            let presented = parse(None, &assertion_body(&json!({ "alg": alg }), &good_claims())).unwrap();
+            let judged = presented.prove(Some(&client(profile, ciba_profile)), ISSUER, NOW);
+            assert_eq!(judged.err().map(|error| error.reason), (!good).then_some("assertion_alg_not_fapi"), "{alg}");
+            assert!(presented.prove(Some(&client(None, false)), ISSUER, NOW).is_ok(), "{alg} elsewhere");
+        }
+    }
 }
 
 #[test]

@@ -219,6 +219,13 @@ pub const UNSIGNED_AT_A_DEVICE: Error = Error::new(
     "This client signs its requests, which a device cannot: use authorization_code.",
 );
 
+/// FAPI 2.0 Security Profile 5.3.2.2: people are asked in a browser, by a pushed request.
+pub const PROFILE_AT_A_DEVICE: Error = Error::new(
+    ErrorCode::UnauthorizedClient,
+    "profile_grant",
+    "A client of a FAPI profile cannot ask from a device: use authorization_code.",
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -59,8 +59,8 @@ const TEXTS: &[&str] = &[
     "ui_locales",
     "user_code",
 ];
-/// The only parameter that may be repeated (RFC 8707 2).
-const REPEATABLE: &[&str] = &["resource"];
+/// The parameters that may be repeated (RFC 8707 2, RFC 8693 2.1).
+const REPEATABLE: &[&str] = &["resource", "audience"];
 
 /// Why parameters were not accepted. Carries nothing of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -175,7 +175,10 @@ impl Parameters {
                 Value::Number(number) if name == "max_age" && number.is_u64() => {
                     entries.push((name.clone(), number.to_string()));
                 }
-                Value::Object(_) if name == "claims" => entries.push((name.clone(), value.to_string())),
+                // `registration` is taken in nowhere, and refused by its own error (Core 7.2.1).
+                Value::Object(_) if ["claims", "registration"].contains(&name.as_str()) => {
+                    entries.push((name.clone(), value.to_string()));
+                }
                 Value::Array(_) if name == "authorization_details" => entries.push((name.clone(), value.to_string())),
                 Value::Array(list) if REPEATABLE.contains(&name.as_str()) => {
                     for one in list {

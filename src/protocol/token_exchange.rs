@@ -75,7 +75,7 @@ impl TokenExchange {
             return Err(invalid("requested_token_type", description));
         }
         let mut target: Vec<String> = parameters.get_all("resource").map(str::to_owned).collect();
-        target.extend(parameters.get("audience").map(str::to_owned));
+        target.extend(parameters.get_all("audience").map(str::to_owned));
         Ok(Self { subject_token, actor_token, target, scope: token::scope_of(parameters)? })
     }
 }
@@ -94,21 +94,21 @@ fn one(parameters: &Parameters, name: &str, reason: &'static str) -> Result<Opti
 pub struct Exchanged {
     /// Within the subject token's and the client's.
     pub scope: ScopeSet,
-    /// Within the client's.
+    /// Within the client's, and within what the subject token's authorization was for.
     pub audience: Vec<String>,
     /// RFC 8693 4.1: who acts, and inside it who acted before.
     pub actor: Value,
 }
 
 /// Judges an exchange by a client that proved itself. Both tokens were found to be ours and live; whether their keys
-/// were proved is the caller's to ask.
+/// were proved is the caller's to ask. `granted` are the resources of the authorization that the subject token grew from.
 ///
 /// # Errors
 /// RFC 8693 2.2.2: `invalid_request`, `invalid_target`, `invalid_scope`; `unauthorized_client`.
 pub fn exchange(
     client: &Client,
     request: &TokenExchange,
-    subject: &AccessToken,
+    (subject, granted): (&AccessToken, &[String]),
     actor: Option<&AccessToken>,
 ) -> Result<Exchanged, Error> {
     permitted(client)?;
@@ -126,7 +126,7 @@ pub fn exchange(
     }
     Ok(Exchanged {
         scope: narrowed(client, request, subject)?,
-        audience: audience(client, request, &subject.issuer)?,
+        audience: audience(client, request, (subject, granted))?,
         actor: chained(&client.client_id, subject.actor.as_ref())?,
     })
 }
@@ -161,13 +161,23 @@ fn narrowed(client: &Client, request: &TokenExchange, subject: &AccessToken) -> 
     Ok(scope)
 }
 
-/// RFC 8693 2.1: only what the client registered to call. Our own issuer is none of it: a person's data are asked for by
-/// whom they were agreed to be sent to.
-fn audience(client: &Client, request: &TokenExchange, issuer: &str) -> Result<Vec<String>, Error> {
+/// RFC 8693 2.1, RFC 8707 2.2: only what the client registered to call, and no more than the authorization was for: a
+/// portal's token may be for one of its resources, and the exchange reach another. Our own issuer is none of them: a
+/// person's data are asked for by whom they were agreed to be sent to.
+fn audience(
+    client: &Client,
+    request: &TokenExchange,
+    (subject, granted): (&AccessToken, &[String]),
+) -> Result<Vec<String>, Error> {
     let mut audience = token::audience(client, &request.target)?;
-    audience.retain(|named| named != issuer);
+    let within = |named: &String| *named != subject.issuer && (granted.contains(named) || subject.is_for(named));
+    if !request.target.is_empty() && !audience.iter().all(within) {
+        let description = "A target is not among the resources that the subject_token's authorization was for.";
+        return Err(Error::new(ErrorCode::InvalidTarget, "target_not_granted", description));
+    }
+    audience.retain(within);
     if audience.is_empty() {
-        let description = "The client registered no audience, so there is nothing to call with such a token.";
+        let description = "The client registered no audience that the subject_token's authorization was for.";
         return Err(Error::new(ErrorCode::InvalidTarget, "no_audience", description));
     }
     Ok(audience)
@@ -208,7 +218,7 @@ mod tests {
         let mut client = client_with(|m| {
             m.grant_types = vec![GrantType::TokenExchange];
             m.scope = ScopeSet::parse("records:read records:write").unwrap();
-            m.audience = vec!["https://a.example".into(), "https://b.example".into()];
+            m.audience = ["https://a.example", "https://b.example", "https://c.example"].map(str::to_owned).into();
             m.doors.token_exchange_clients = vec!["portal".into()];
             change(m);
         });
@@ -247,26 +257,36 @@ mod tests {
 
     #[test]
     fn h1_nothing_widens() {
-        let judged = |request: &TokenExchange| exchange(&agency(|_| {}), request, &subject(|_| {}), None);
+        // The portal's authorization was for three resources; this token of it is for one of them.
+        let granted = ["https://a.example", "https://b.example", "https://d.example"].map(str::to_owned);
+        let judged = |request: &TokenExchange| exchange(&agency(|_| {}), request, (&subject(|_| {}), &granted), None);
         let whole = judged(&asking(None, &[])).unwrap();
-        assert_eq!((whole.scope.to_string().as_str(), whole.audience.len()), ("records:read", 2));
+        assert_eq!(whole.scope.to_string(), "records:read");
+        assert_eq!(whole.audience, ["https://a.example", "https://b.example"]);
         assert_eq!(whole.actor, json!({"sub": "agency"}));
         let part = judged(&asking(Some("records:read"), &["https://b.example"])).unwrap();
         assert_eq!(part.audience, ["https://b.example"]);
         for (scope, target, reason) in [
             (Some("records:write"), &[][..], "scope_widened"),
             (Some("openid"), &[], "scope_widened"),
-            (None, &["https://c.example"], "resource_not_registered"),
+            (None, &["https://c.example"], "target_not_granted"),
+            (None, &["https://a.example", "https://c.example"], "target_not_granted"),
+            (None, &["https://d.example"], "resource_not_registered"),
             (None, &["https://id.example"], "resource_not_registered"),
         ] {
             assert_eq!(judged(&asking(scope, target)).unwrap_err().reason, reason, "{scope:?} {target:?}");
         }
+        // Without an authorization of a person it is the token that says what it is for.
+        let alone = |target: &[&str]| exchange(&agency(|_| {}), &asking(None, target), (&subject(|_| {}), &[]), None);
+        assert_eq!(alone(&[]).unwrap().audience, ["https://a.example"]);
+        assert_eq!(alone(&["https://b.example"]).unwrap_err().reason, "target_not_granted");
     }
 
     #[test]
     fn h1_only_tokens_of_named_clients_meant_for_this_one() {
         let judged = |client: &Client, subject: &AccessToken| {
-            exchange(client, &asking(None, &[]), subject, None).map(|_| ()).map_err(|error| error.reason)
+            let granted = ["https://a.example".to_owned()];
+            exchange(client, &asking(None, &[]), (subject, &granted), None).map(|_| ()).map_err(|error| error.reason)
         };
         assert_eq!(judged(&agency(|_| {}), &subject(|_| {})), Ok(()));
         let refused = Err("subject_of_other_client");
@@ -295,7 +315,7 @@ mod tests {
     #[test]
     fn the_actor_token_is_the_clients_own() {
         let judged = |actor: &AccessToken| {
-            exchange(&agency(|_| {}), &asking(None, &[]), &subject(|_| {}), Some(actor)).map_err(|e| e.reason)
+            exchange(&agency(|_| {}), &asking(None, &[]), (&subject(|_| {}), &[]), Some(actor)).map_err(|e| e.reason)
         };
         let own = subject(|t| (t.client_id, t.grant) = ("agency".into(), None));
         assert!(judged(&own).is_ok());

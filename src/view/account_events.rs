@@ -33,7 +33,7 @@ impl ActivityItem {
             }
             (
                 word @ ("portal-entered" | "consent-given" | "consent-refused" | "consent-ended" | "data-sent"
-                | "request-asked" | "request-denied" | "agency-acted"),
+                | "request-asked" | "request-denied" | "agency-acted" | "logout-told" | "logout-untold"),
                 portal,
             ) => {
                 let portal = portal.clone().unwrap_or_else(|| locale.t("portal-unknown"));

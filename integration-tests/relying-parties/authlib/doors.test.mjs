@@ -89,7 +89,7 @@ describe('mutual TLS and token exchange (RFC 8705, RFC 8693)', () => {
   let called;
 
   before(async () => {
-    const gateway = { client_name: 'Gateway', grant_types: ['client_credentials'], scope: 'read', audience: [records] };
+    const gateway = { client_name: 'Gateway', grant_types: ['client_credentials'], scope: 'read', audience: [records, archive] };
     const { client_secret } = await doors.register('gateway', gateway);
     const grants = ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'];
     const rights = { token_exchange_clients: ['gateway'], audience: [records, archive], scope: 'read' };

@@ -152,7 +152,7 @@ describe('token exchange (RFC 8693)', () => {
     const keys = [await newKey(), await newKey()];
     const common = { access_token_signed_response_alg: 'ES256', scope: 'records:read', token_endpoint_auth_method: 'private_key_jwt' };
     gateway = await party('gateway', {
-      metadata: { ...common, client_name: 'Gateway', grant_types: ['client_credentials'], audience: [RECORDS], jwks: { keys: [keys[0].jwk] } },
+      metadata: { ...common, client_name: 'Gateway', grant_types: ['client_credentials'], audience: [RECORDS, ARCHIVE], jwks: { keys: [keys[0].jwk] } },
       key: keys[0],
     });
     const grants = ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'];

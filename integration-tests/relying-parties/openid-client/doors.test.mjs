@@ -282,7 +282,7 @@ describe('token exchange (RFC 8693)', () => {
 
   before(async () => {
     // Whose tokens a service may act with is agreed on with the operator; nobody registers that over the wire.
-    portal = await party('exchange-portal', { redirect_uris: [callback], scope: 'openid read', audience: ['https://records.example'] });
+    portal = await party('exchange-portal', { redirect_uris: [callback], scope: 'openid read', audience: ['https://records.example', archive] });
     records = await party('exchange-records', {
       grant_types: ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'],
       token_exchange_clients: ['exchange-portal'],
@@ -298,7 +298,7 @@ describe('token exchange (RFC 8693)', () => {
     return relyingParty(doors.issuer, { client_id: id, client_secret, ...shape });
   };
 
-  const portalToken = () => portal.signIn(hoa, { scope: 'openid read', resource: 'https://records.example' });
+  const portalToken = () => portal.signIn(hoa, { scope: 'openid read' });
 
   it('acts for the person, and says who acts', async () => {
     const tokens = await portalToken();

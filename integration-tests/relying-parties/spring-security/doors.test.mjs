@@ -85,7 +85,7 @@ describe('Spring Security: private_key_jwt, DPoP, mutual TLS, token exchange', (
       grant_types: ['client_credentials'],
       access_token_signed_response_alg: 'ES256',
       scope: 'report',
-      audience: [API],
+      audience: [API, ARCHIVE],
       ...more,
     });
     const client = { client_id };

@@ -80,6 +80,8 @@ pub const WORDS: &[&str] = &[
     "code-sent",
     "code-emailed",
     "session-ended",
+    "logout-told",
+    "logout-untold",
     "passkey-added",
     "passkey-renamed",
     "passkey-removed",
@@ -119,6 +121,7 @@ pub const WORDS: &[&str] = &[
     "organization-no-match",
     "organization-agreed",
     "organization-refused",
+    "organization-closed",
     "organization-role-ended",
     "organization-acted",
 ];
@@ -133,8 +136,13 @@ fn told(event: &Event) -> Option<(&'static str, Kind)> {
             SignInEvent::CodeSent { .. } => ("code-sent", Kind::SignIn),
             SignInEvent::Paused { .. } => return None,
         },
-        Event::Session(SessionEvent::Ended { .. }) => ("session-ended", Kind::SignIn),
-        Event::Session(_) | Event::Administration(_) => return None,
+        Event::Session(event) => match event {
+            SessionEvent::Ended { .. } => ("session-ended", Kind::SignIn),
+            SessionEvent::LogoutDelivered { .. } => ("logout-told", Kind::SignIn),
+            SessionEvent::LogoutFailed { .. } => ("logout-untold", Kind::SignIn),
+            _ => return None,
+        },
+        Event::Administration(_) => return None,
         Event::Credential(event) => (credential(event), Kind::Change),
         Event::Account(event) => match event {
             AccountEvent::Viewed { full_number: true, .. } => ("officer-viewed-number", Kind::Officer),

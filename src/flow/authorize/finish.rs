@@ -106,7 +106,8 @@ pub(super) async fn finish(
     let release = plan.release.clone().without(&refused);
     let id = GrantId::new(now, &*services.entropy);
     let code = dated_token(id.made_at(), &*services.entropy);
-    let code_end = now.plus(services.config.tokens.code_seconds.duration());
+    let code_lifetime = services.config.tokens.code_seconds.duration().min(known.client.longest_code_lifetime());
+    let code_end = now.plus(code_lifetime);
     let (code_digest, code_expires_at, origin) = match interaction.decoupled() {
         None => (sha256(code.as_bytes()), code_end, store::grant::GrantOrigin::Code),
         Some(asked) => (asked.digest(), asked.expires_at, asked.door.origin()),

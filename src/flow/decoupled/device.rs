@@ -37,6 +37,9 @@ pub async fn ask(
     if known.client.must_sign_requests() {
         return Ok(Err(rules::UNSIGNED_AT_A_DEVICE));
     }
+    if known.client.metadata.doors.profile.is_some() {
+        return Ok(Err(rules::PROFILE_AT_A_DEVICE));
+    }
     let request = match authorize::check_decoupled(parameters, &known.client, &metadata::capabilities(services)) {
         Ok(request) => request,
         Err(error) => return Ok(Err(error)),

@@ -91,6 +91,11 @@ pub struct Doors {
 }
 
 impl Doors {
+    /// Whether a profile of FAPI is kept: one of FAPI 2.0, or FAPI-CIBA.
+    pub const fn is_fapi(&self) -> bool {
+        self.profile.is_some() || self.ciba_profile
+    }
+
     /// How its ID tokens are encrypted, and its logout tokens with them (Back-Channel Logout 1.0 section 2.6).
     pub fn id_token_encryption(&self) -> Option<Encryption> {
         Encryption::registered(self.id_token_encrypted_response_alg, self.id_token_encrypted_response_enc)

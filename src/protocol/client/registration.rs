@@ -51,7 +51,7 @@ pub(super) const MEMBERS: &[(&str, &str)] = &[
     ("sector_identifier_uri", "an https address"),
     ("id_token_signed_response_alg", "ES256, RS256, PS256 or EdDSA"),
     ("userinfo_signed_response_alg", "ES256, RS256, PS256 or EdDSA"),
-    ("token_endpoint_auth_signing_alg", "ES256, RS256, PS256 or EdDSA"),
+    ("token_endpoint_auth_signing_alg", "ES256, RS256, PS256, EdDSA, HS256, HS384 or HS512"),
     ("default_max_age", "whole seconds"),
     ("require_auth_time", "true or false"),
     ("default_acr_values", "a list of acr values"),
@@ -269,9 +269,9 @@ fn details_types(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(),
 }
 
 /// A profile takes keys that are proved asymmetrically, algorithms of FAPI and nothing that leads elsewhere (FAPI 2.0
-/// Security Profile 5.3.2.1, 5.4.1).
+/// Security Profile 5.3.2.1, 5.4.1; FAPI-CIBA 5.2.2, 7.10).
 fn profile(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error> {
-    if metadata.doors.profile.is_none() {
+    if !metadata.doors.is_fapi() {
         return Ok(());
     }
     let strong = [
@@ -290,6 +290,7 @@ fn profile(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error
         metadata.doors.request_object_signing_alg,
         metadata.doors.authorization_signed_response_alg,
         metadata.doors.introspection_signed_response_alg,
+        metadata.doors.backchannel_authentication_request_signing_alg,
     ];
     let fapi = |algorithm: &SigningAlgorithm| SigningAlgorithm::FAPI.contains(algorithm);
     let asserted = match &metadata.token_endpoint_auth_signing_alg {
@@ -299,6 +300,15 @@ fn profile(metadata: &ClientMetadata, _: RegistrationPolicy) -> Result<(), Error
     };
     if !asserted || !algorithms.iter().flatten().all(fapi) {
         return Err(invalid("profile_algorithm", "A client of a FAPI profile takes ES256, PS256 and EdDSA only."));
+    }
+    if metadata.doors.profile.is_none() {
+        return Ok(());
+    }
+    // A10: FAPI 2.0 says how people are asked in a browser. Beside it there is FAPI-CIBA, and nothing for a device.
+    let has = |grant| metadata.grant_types.contains(&grant);
+    if has(GrantType::DeviceCode) || (has(GrantType::Ciba) && !metadata.doors.ciba_profile) {
+        let description = "A client of a FAPI profile takes no device_code, and CIBA with ciba_profile only.";
+        return Err(invalid("profile_grant", description));
     }
     if !metadata.require_pkce {
         return Err(invalid("profile_pkce", "A client of a FAPI profile needs PKCE: require_pkce must be true."));
@@ -378,7 +388,8 @@ fn ciba(metadata: &ClientMetadata, policy: RegistrationPolicy) -> Result<(), Err
         let named = doors.ciba_profile
             || doors.backchannel_token_delivery_mode.is_some()
             || doors.backchannel_client_notification_endpoint.is_some()
-            || doors.backchannel_authentication_request_signing_alg.is_some();
+            || doors.backchannel_authentication_request_signing_alg.is_some()
+            || doors.backchannel_user_code_parameter;
         return if named {
             Err(invalid("ciba_unused", "Members of CIBA need urn:openid:params:grant-type:ciba in grant_types."))
         } else {
@@ -411,18 +422,10 @@ fn ciba(metadata: &ClientMetadata, policy: RegistrationPolicy) -> Result<(), Err
     if !doors.ciba_profile {
         return Ok(());
     }
-    let strong = matches!(
-        metadata.token_endpoint_auth_method,
-        AuthenticationMethod::PrivateKeyJwt
-            | AuthenticationMethod::TlsClientAuth
-            | AuthenticationMethod::SelfSignedTlsClientAuth
-    );
-    let signed = matches!(algorithm, Some(SigningAlgorithm::PS256 | SigningAlgorithm::ES256 | SigningAlgorithm::EdDsa));
-    if !strong || !signed {
-        return Err(invalid(
-            "ciba_profile",
-            "ciba_profile needs private_key_jwt or a certificate, and requests signed with PS256, ES256 or EdDSA.",
-        ));
+    // What it may be signed with is a matter of every profile: see `profile`.
+    if algorithm.is_none() {
+        let description = "ciba_profile needs backchannel_authentication_request_signing_alg: its requests are signed.";
+        return Err(invalid("ciba_profile", description));
     }
     Ok(())
 }

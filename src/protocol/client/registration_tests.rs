@@ -135,6 +135,9 @@ fn types_of_authorization_details_are_known_and_allowed() {
     assert_eq!(types(json!(["payment_initiation"]), "allowed").unwrap_err(), "authorization_details_types");
 }
 
+const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+const CIBA: &str = "urn:openid:params:grant-type:ciba";
+
 /// FAPI 2.0 Security Profile 5.3.2.1, 5.4.1.
 #[test]
 fn fapi2_a_profile_takes_strong_clients_only() {
@@ -148,6 +151,13 @@ fn fapi2_a_profile_takes_strong_clients_only() {
         (json!({ "id_token_signed_response_alg": "RS256" }), "profile_algorithm"),
         (json!({ "request_object_signing_alg": "RS256" }), "profile_algorithm"),
         (json!({ "require_pkce": false }), "profile_pkce"),
+        (json!({ "grant_types": ["authorization_code", DEVICE] }), "profile_grant"),
+        (json!({ "grant_types": ["authorization_code", CIBA], "backchannel_token_delivery_mode": "poll" }), "profile_grant"),
+        (
+            json!({ "grant_types": ["authorization_code", CIBA], "backchannel_token_delivery_mode": "poll",
+                "ciba_profile": true, "backchannel_authentication_request_signing_alg": "RS256" }),
+            "profile_algorithm",
+        ),
     ] {
         let mut metadata = good.clone();
         metadata.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
@@ -591,8 +601,6 @@ fn a_client_id_cannot_be_read_as_a_subject() {
 /// Q1, CIBA 4, FAPI-CIBA 5.2.2, RFC 8693 5: who may use the doors beside the browser, and how.
 #[test]
 fn each_rule_of_the_further_doors_refuses_alone() {
-    const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
-    const CIBA: &str = "urn:openid:params:grant-type:ciba";
     const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
     let with = |grant: &str, more: Value| {
         let mut change = json!({ "grant_types": [grant], "redirect_uris": [] });
@@ -616,6 +624,15 @@ fn each_rule_of_the_further_doors_refuses_alone() {
         register(STRICT, good.clone()).unwrap_or_else(|error| panic!("{good}: {error:?}"));
     }
     let jwks = json!({ "keys": [{ "kty": "EC", "crv": "P-256", "x": "x", "y": "y" }] });
+    let fapi = |more: Value| {
+        let mut change = poll(json!({ "ciba_profile": true, "token_endpoint_auth_method": "private_key_jwt", "jwks": jwks,
+            "id_token_signed_response_alg": "ES256", "backchannel_authentication_request_signing_alg": "ES256" }));
+        for (name, value) in more.as_object().unwrap() {
+            change[name] = value.clone();
+        }
+        change
+    };
+    register(STRICT, fapi(json!({}))).unwrap();
     for (change, reason) in [
         (with(DEVICE, json!({ "minimum_authentication_level": 3 })), "device_level"),
         (with(CIBA, json!({})), "delivery_mode_missing"),
@@ -623,12 +640,12 @@ fn each_rule_of_the_further_doors_refuses_alone() {
         (poll(json!({ "backchannel_token_delivery_mode": "ping" })), "ping_without_endpoint"),
         (poll(json!({ "backchannel_user_code_parameter": true })), "user_code_unsupported"),
         (poll(json!({ "backchannel_authentication_request_signing_alg": "ES256" })), "jwks_missing"),
-        (poll(json!({ "ciba_profile": true })), "ciba_profile"),
-        (
-            poll(json!({ "ciba_profile": true, "token_endpoint_auth_method": "private_key_jwt", "jwks": jwks,
-                "backchannel_authentication_request_signing_alg": "RS256" })),
-            "ciba_profile",
-        ),
+        (poll(json!({ "ciba_profile": true })), "profile_authentication_method"),
+        (fapi(json!({ "backchannel_authentication_request_signing_alg": null })), "ciba_profile"),
+        (fapi(json!({ "backchannel_authentication_request_signing_alg": "RS256" })), "profile_algorithm"),
+        (fapi(json!({ "id_token_signed_response_alg": "RS256" })), "profile_algorithm"),
+        (fapi(json!({ "token_endpoint_auth_signing_alg": "RS256" })), "profile_algorithm"),
+        (json!({ "backchannel_user_code_parameter": true }), "ciba_unused"),
         (json!({ "backchannel_token_delivery_mode": "poll" }), "ciba_unused"),
         (json!({ "token_exchange_clients": ["clinic"] }), "token_exchange_unused"),
         (with(EXCHANGE, json!({ "token_endpoint_auth_method": "none" })), "public_token_exchange"),
