@@ -8,6 +8,7 @@ use axum::routing::post;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dinhdanh::base::Clock;
+use dinhdanh::flow::demo;
 use dinhdanh::flow::session::reference;
 use dinhdanh::protocol::encryption::KeyManagement;
 use dinhdanh::store;
@@ -146,6 +147,26 @@ async fn a_portal_that_stays_away_is_given_up_after_a_day_and_the_person_is_told
     house.after(seconds(86_400));
     house.deliver().await;
     assert_eq!(ear.times(), times);
+    // They read it among what happened on their account.
+    let page = portal.ask(&mut browser, &[("prompt", "login")]).await;
+    house.sign_in(&mut browser, &page, &HOA).await.code();
+    browser.open("/account/activity").await.has("could not be told that you signed out");
+    // The portal reads its own record, and no other's.
+    let secret = demo::client_secret_of(&house.services, "portal-a").unwrap().expose().to_owned();
+    let own = Portal { id: "portal-a".to_owned(), secret, ..portal.clone() };
+    let since = house.clock.now().minus(seconds(7 * 86_400)).seconds().to_string();
+    let (status, told) = own.call(&house, "/logout/deliveries", &[("since", &since)]).await;
+    assert_eq!((status, told["deliveries"].as_array().map(Vec::len)), (200, Some(1)), "{told}");
+    assert_eq!(told["deliveries"][0]["outcome"], "given_up");
+    assert!(told["deliveries"][0]["attempts"].as_u64().unwrap() > 7);
+    for (portal, fields) in [(&own, &[][..]), (&portal, &[("since", since.as_str())])] {
+        let (status, told) = portal.call(&house, "/logout/deliveries", fields).await;
+        assert_eq!((status, &told["deliveries"]), (200, &json!([])), "{}: {told}", portal.id);
+    }
+    let (status, told) = own.call(&house, "/logout/deliveries", &[("since", "yesterday")]).await;
+    assert_eq!((status, &told["error"]), (400, &json!("invalid_request")));
+    let wrong = Portal { secret: "x".to_owned(), ..own };
+    assert_eq!(wrong.call(&house, "/logout/deliveries", &[]).await.0, 401);
 }
 
 #[tokio::test]

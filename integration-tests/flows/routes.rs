@@ -51,6 +51,7 @@ const ROUTES: &[(&str, &[&str], Door)] = &[
     ("/revoke", &["POST"], Client),
     ("/userinfo", &["GET", "POST"], Bearer),
     ("/logout", &["GET", "POST"], Public),
+    ("/logout/deliveries", &["POST"], Client),
     ("/logout/resume", &["GET"], Public),
     ("/logout/confirm", &["GET"], Public),
     ("/logout/confirm", &["POST"], Person),

@@ -10,10 +10,10 @@ use crate::crypto::Expect;
 use crate::db::Db;
 use crate::protocol::jwt_claims::{IdTokenHint, TokenKind};
 use crate::protocol::logout::{self as rules, LogoutRequest, LogoutReturn};
-use crate::protocol::{Error, Parameters, jws};
+use crate::protocol::{Error, ErrorCode, Parameters, jws};
 use crate::store;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -219,6 +219,36 @@ pub struct Delivery {
     pub delivered: bool,
     /// After how many attempts.
     pub attempts: u32,
+}
+
+impl Delivery {
+    /// As portals and operators read it.
+    pub fn record(&self) -> Value {
+        let outcome = if self.delivered { "delivered" } else { "given_up" };
+        json!({ "at": self.at.to_string(), "outcome": outcome, "attempts": self.attempts })
+    }
+}
+
+/// How far back a portal may ask.
+const LONGEST_RECORD: Duration = Duration::from_hours(30 * 24);
+
+/// The record for the portal itself, which asks `since` when, in seconds.
+pub async fn deliveries_of(
+    services: &Services,
+    client_id: &str,
+    parameters: &Parameters,
+) -> Outcome<Result<Value, Error>> {
+    let now = services.clock.now();
+    let since = match parameters.get("since").map(str::parse::<i64>) {
+        None => now.minus(Duration::from_hours(24)),
+        Some(Ok(seconds)) => Timestamp::from_seconds(seconds).max(now.minus(LONGEST_RECORD)).min(now),
+        Some(Err(_)) => {
+            let description = "since is a time in seconds since 1970.";
+            return Ok(Err(Error::new(ErrorCode::InvalidRequest, "since_malformed", description)));
+        }
+    };
+    let all = deliveries(&services.db, client_id, since).await?;
+    Ok(Ok(json!({ "client_id": client_id, "deliveries": all.iter().map(Delivery::record).collect::<Vec<_>>() })))
 }
 
 /// The portal's own view of the record: the newest first, at most 1000.

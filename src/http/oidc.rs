@@ -6,9 +6,10 @@ use super::{AppState, cookies, signin, signout};
 use crate::flow::authorize::{self, Arrival, Begin};
 use crate::flow::bearer_token::{self, IntrospectionAnswer, UserinfoAnswer};
 use crate::flow::caller::Caller;
+use crate::flow::clients::KnownClient;
 use crate::flow::metadata::endpoints;
 use crate::flow::pushed_request::{self, Pushed};
-use crate::flow::{Fault, client_authentication, possession, token};
+use crate::flow::{Fault, client_authentication, logout, possession, token};
 use crate::protocol::bearer::{self, Scheme, Shown};
 use crate::protocol::client::GrantType;
 use crate::protocol::discovery::path;
@@ -20,6 +21,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// The protocol's wing.
 pub fn router() -> Router<AppState> {
@@ -30,6 +32,7 @@ pub fn router() -> Router<AppState> {
         .route("/userinfo", get(userinfo_get).post(userinfo_post))
         .route("/introspect", post(introspect))
         .route("/revoke", post(revoke))
+        .route("/logout/deliveries", post(deliveries))
         .route("/logout", get(signout::request_get).post(signout::request_post))
 }
 
@@ -133,17 +136,42 @@ async fn revoke(State(state): State<AppState>, caller: Caller, headers: HeaderMa
     about_token(&state, &caller, (&headers, &body), false).await
 }
 
+/// What a client said, and that it is the client it says; the answer to it where that failed.
+async fn authenticated(
+    state: &AppState,
+    caller: &Caller,
+    (headers, body): (&HeaderMap, &Bytes),
+) -> Result<(Parameters, Arc<KnownClient>), Response> {
+    let parameters = client_parameters(headers, body).map_err(|error| oauth_error(&error, headers))?;
+    match client_authentication::authenticate(&state.services, caller, &parameters).await {
+        Ok(Ok(known)) => Ok((parameters, known)),
+        Ok(Err(error)) => Err(oauth_error(&error, headers)),
+        Err(fault) => Err(oauth_fault(&fault)),
+    }
+}
+
+/// A portal's own record of the sign-outs it was told of: of the last day, or `since` a time in seconds, within a month.
+async fn deliveries(State(state): State<AppState>, caller: Caller, headers: HeaderMap, body: Bytes) -> Response {
+    let (parameters, known) = match authenticated(&state, &caller, (&headers, &body)).await {
+        Ok(authenticated) => authenticated,
+        Err(refused) => return refused,
+    };
+    if known.client.is_public() {
+        return oauth_error(&crate::protocol::client_authentication::failed("public_client"), &headers);
+    }
+    match logout::deliveries_of(&state.services, &known.client.client_id, &parameters).await {
+        Ok(Ok(record)) => json_answer(StatusCode::OK, &record),
+        Ok(Err(error)) => oauth_error(&error, &headers),
+        Err(fault) => oauth_fault(&fault),
+    }
+}
+
 async fn about_token(state: &AppState, caller: &Caller, (headers, body): (&HeaderMap, &Bytes), ask: bool) -> Response {
-    let parameters = match client_parameters(headers, body) {
-        Ok(parameters) => parameters,
-        Err(error) => return oauth_error(&error, headers),
+    let (parameters, known) = match authenticated(state, caller, (headers, body)).await {
+        Ok(authenticated) => authenticated,
+        Err(refused) => return refused,
     };
     let services = &state.services;
-    let known = match client_authentication::authenticate(services, caller, &parameters).await {
-        Ok(Ok(known)) => known,
-        Ok(Err(error)) => return oauth_error(&error, headers),
-        Err(fault) => return oauth_fault(&fault),
-    };
     let Some(presented) = parameters.get("token") else {
         let error = Error::new(ErrorCode::InvalidRequest, "token_missing", "token is missing.");
         return oauth_error(&error, headers);
