@@ -41,13 +41,13 @@ impl Ear {
         ear
     }
 
-    fn times(&self) -> usize {
+    pub fn times(&self) -> usize {
         self.heard.lock().unwrap().len()
     }
 }
 
 /// Signed in at a portal that listens, then signed out everywhere.
-async fn signed_out(ear: &Ear) -> (House, Value, Browser, OutboxMessage) {
+pub async fn signed_out(ear: &Ear) -> (House, Value, Browser, OutboxMessage) {
     let house = House::new().await;
     house.with(&HOA).await;
     house.with(&MINH).await;

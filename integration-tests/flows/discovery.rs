@@ -2,6 +2,7 @@
 //! are built from it. What is announced works; the best known of what is not announced is refused. A member without a
 //! row here fails.
 
+use crate::backchannel::{Ear, signed_out};
 use crate::certificates::{Authority, Shown, post, self_signed};
 use crate::ciba::CIBA;
 use crate::kit::{Browser, HOA, House, Page, Portal, Reader, WebSite, claims_of};
@@ -312,8 +313,14 @@ impl Stage {
                 let evidence = json!([{ "type": { "value": "electronic_record" }, "record": { "type": kind } }]);
                 self.verifies(json!({ "trust_framework": null, "evidence": evidence }), "name").await.is_some()
             }
-            // There is no member that asks for another kind.
-            "claim_types_supported" => value == "normal",
+            // There is no member that asks for a kind: the others come in members of their own (Core 5.6.2).
+            "claim_types_supported" => {
+                let portal = self.portal(json!({ "sharing": sharing() })).await.unwrap();
+                let tokens = self.tokens(&portal, &[("scope", SCOPE)]).await.unwrap();
+                let (_, told) = portal.userinfo(&self.house, &tokens["access_token"]).await;
+                let elsewhere = told.get("_claim_names").or_else(|| told.get("_claim_sources")).is_some();
+                (value == "normal") != elsewhere
+            }
             "display_values_supported" => {
                 let portal = self.portal(json!({})).await.unwrap();
                 self.code(&portal, &[("display", value)]).await.is_some()
@@ -684,18 +691,13 @@ impl Stage {
             "client_id_metadata_document_supported" => self.knows_clients_by_document().await,
             "authorization_response_iss_parameter_supported" => self.answer(&portal, &[]).await.contains_key("iss"),
             "backchannel_logout_supported" => {
-                let id = format!("portal-{}", self.portals + 1);
-                let over = json!({ "backchannel_logout_uri": format!("https://{id}.example/logout") });
-                self.portal(over).await.is_some()
+                let ear = Ear::answering(200).await;
+                let (house, ..) = signed_out(&ear).await;
+                house.deliver().await;
+                ear.times() == 1
             }
-            "frontchannel_logout_supported" | "frontchannel_logout_session_supported" => {
-                let id = format!("portal-{}", self.portals + 1);
-                let over = json!({
-                    "frontchannel_logout_uri": format!("https://{id}.example/out"),
-                    "frontchannel_logout_session_required": member.contains("session"),
-                });
-                self.portal(over).await.is_some()
-            }
+            "frontchannel_logout_supported" => !framed_at_sign_out(false).await.is_empty(),
+            "frontchannel_logout_session_supported" => framed_at_sign_out(true).await.contains("sid="),
             "backchannel_logout_session_supported" => {
                 let tokens = self.tokens(&portal, &[]).await.unwrap();
                 claims_of(&tokens["id_token"])["sid"].is_string()
@@ -721,6 +723,23 @@ impl Stage {
             other => panic!("discovery has a new member {other}: say here what proves it"),
         }
     }
+}
+
+/// What the page after signing out says to the portal of the session, in its frame; nothing without one.
+async fn framed_at_sign_out(session_required: bool) -> String {
+    const ADDRESS: &str = "https://portal-a.example/out";
+    let house = House::new().await;
+    house.with(&HOA).await;
+    let over =
+        json!({ "frontchannel_logout_uri": ADDRESS, "frontchannel_logout_session_required": session_required });
+    let portal = Portal::with(&house, "portal-a", over).await;
+    let mut browser = house.browser();
+    let page = portal.ask(&mut browser, &[]).await;
+    house.sign_in(&mut browser, &page, &HOA).await.code();
+    let account = browser.open("/account").await;
+    let page = browser.press(&account, "/logout/all", &[]).await;
+    let frames = page.body.split("<iframe").skip(1).filter_map(|frame| frame.split('>').next());
+    frames.filter(|frame| frame.contains(ADDRESS)).collect()
 }
 
 /// An agreement under which every claim may leave.
