@@ -730,8 +730,7 @@ async fn framed_at_sign_out(session_required: bool) -> String {
     const ADDRESS: &str = "https://portal-a.example/out";
     let house = House::new().await;
     house.with(&HOA).await;
-    let over =
-        json!({ "frontchannel_logout_uri": ADDRESS, "frontchannel_logout_session_required": session_required });
+    let over = json!({ "frontchannel_logout_uri": ADDRESS, "frontchannel_logout_session_required": session_required });
     let portal = Portal::with(&house, "portal-a", over).await;
     let mut browser = house.browser();
     let page = portal.ask(&mut browser, &[]).await;

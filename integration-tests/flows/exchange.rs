@@ -4,8 +4,8 @@ use crate::device::error;
 use crate::kit::{Browser, HOA, House, Portal, claims_of, minutes};
 use serde_json::{Value, json};
 
-const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
-const ACCESS: &str = "urn:ietf:params:oauth:token-type:access_token";
+pub const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+pub const ACCESS: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 /// An agency's system that may act with tokens of some clients, and is itself `https://{id}.example` to others.
 pub async fn agency(house: &House, id: &str, clients: &[&str]) -> Portal {

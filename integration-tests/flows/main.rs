@@ -81,6 +81,8 @@ mod signing_out;
 #[cfg(test)]
 mod skipping;
 #[cfg(test)]
+mod slots;
+#[cfg(test)]
 mod stopping;
 #[cfg(test)]
 mod throttling;

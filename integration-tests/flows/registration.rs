@@ -13,14 +13,14 @@ async fn open() -> House {
     House::over(&[("registration.mode", "open"), ("provider.environment", "sandbox")]).await
 }
 
-async fn token(house: &House, uses: i32) -> String {
+pub async fn token(house: &House, uses: i32) -> String {
     let new = NewToken { note: "test".to_owned(), uses, lifetime: days(1) };
     let now = house.clock.now();
     let (_, token, _) = initial_access_token::add(&house.services.db, new, now, &SystemEntropy).await.unwrap();
     token.expose().to_owned()
 }
 
-fn portal() -> Value {
+pub fn portal() -> Value {
     json!({
         "client_name": "Portal", "redirect_uris": [REDIRECT], "token_endpoint_auth_method": "client_secret_post",
         "grant_types": ["authorization_code", "refresh_token"], "id_token_signed_response_alg": "ES256",

@@ -25,7 +25,7 @@ pub enum Door {
 use Door::{Bearer, Client, Flow, Person, Public};
 
 /// Path, methods, who.
-const ROUTES: &[(&str, &[&str], Door)] = &[
+pub const ROUTES: &[(&str, &[&str], Door)] = &[
     ("/.well-known/openid-configuration", &["GET", "OPTIONS"], Public),
     ("/.well-known/oauth-authorization-server", &["GET", "OPTIONS"], Public),
     ("/.well-known/oauth-protected-resource/userinfo", &["GET", "OPTIONS"], Public),
@@ -144,7 +144,7 @@ const ROUTES: &[(&str, &[&str], Door)] = &[
 ];
 
 /// Routes that are there where clients may register themselves.
-const REGISTRATION: &[(&str, &[&str], Door)] =
+pub const REGISTRATION: &[(&str, &[&str], Door)] =
     &[("/register", &["POST"], Client), ("/register/{client}", &["GET", "PUT", "DELETE"], Client)];
 
 /// Routes that only `demo` has.

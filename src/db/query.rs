@@ -276,11 +276,7 @@ async fn execute(sql: &'static str, target: Target<'_>, values: Values) -> Resul
 }
 
 /// How many rows the last statement of a message has changed.
-async fn changed(
-    connection: &mut SqliteConnection,
-    sql: SqlStr,
-    values: SqliteArguments,
-) -> Result<u64, sqlx::Error> {
+async fn changed(connection: &mut SqliteConnection, sql: SqlStr, values: SqliteArguments) -> Result<u64, sqlx::Error> {
     let mut answers = connection.fetch_many(sqlx::query_with(sql, values));
     let mut changed = 0;
     while let Some(answer) = answers.try_next().await? {

@@ -13,10 +13,8 @@ use super::query::number_from;
 use super::readers::Readers;
 use super::{Error, Pools};
 use crate::base::{SystemEntropy, random_token};
-use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
-};
 use futures_util::TryStreamExt;
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, SqlSafeStr, SqlStr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -149,6 +149,10 @@ pub fn read_signed(
     if claims.contains_key("sub") {
         return Err(wrong("request_sub"));
     }
+    // F13: nor is one for a browser, through which it went.
+    if ["response_type", "redirect_uri"].iter().any(|name| claims.contains_key(*name)) {
+        return Err(wrong("request_for_a_browser"));
+    }
     let for_us = match claims.get("aud") {
         Some(Value::String(only)) => only == issuer,
         Some(Value::Array(several)) => several.iter().any(|one| one.as_str() == Some(issuer)),

@@ -104,6 +104,8 @@ fn a_signed_request_is_of_this_client_for_us_and_now() {
     for (change, reason) in [
         (json!({"iss": "other"}), Some("request_iss")),
         (json!({"sub": "portal"}), Some("request_sub")),
+        (json!({"response_type": "code"}), Some("request_for_a_browser")),
+        (json!({"redirect_uri": "https://portal.example/cb"}), Some("request_for_a_browser")),
         (json!({"aud": "https://evil.example"}), Some("request_aud")),
         (json!({"aud": ["x", ISSUER]}), None),
         (json!({"exp": 10_000}), Some("request_exp")),

@@ -152,7 +152,10 @@ fn fapi2_a_profile_takes_strong_clients_only() {
         (json!({ "request_object_signing_alg": "RS256" }), "profile_algorithm"),
         (json!({ "require_pkce": false }), "profile_pkce"),
         (json!({ "grant_types": ["authorization_code", DEVICE] }), "profile_grant"),
-        (json!({ "grant_types": ["authorization_code", CIBA], "backchannel_token_delivery_mode": "poll" }), "profile_grant"),
+        (
+            json!({ "grant_types": ["authorization_code", CIBA], "backchannel_token_delivery_mode": "poll" }),
+            "profile_grant",
+        ),
         (
             json!({ "grant_types": ["authorization_code", CIBA], "backchannel_token_delivery_mode": "poll",
                 "ciba_profile": true, "backchannel_authentication_request_signing_alg": "RS256" }),
@@ -625,7 +628,8 @@ fn each_rule_of_the_further_doors_refuses_alone() {
     }
     let jwks = json!({ "keys": [{ "kty": "EC", "crv": "P-256", "x": "x", "y": "y" }] });
     let fapi = |more: Value| {
-        let mut change = poll(json!({ "ciba_profile": true, "token_endpoint_auth_method": "private_key_jwt", "jwks": jwks,
+        let mut change =
+            poll(json!({ "ciba_profile": true, "token_endpoint_auth_method": "private_key_jwt", "jwks": jwks,
             "id_token_signed_response_alg": "ES256", "backchannel_authentication_request_signing_alg": "ES256" }));
         for (name, value) in more.as_object().unwrap() {
             change[name] = value.clone();
