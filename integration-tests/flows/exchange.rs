@@ -155,6 +155,22 @@ async fn h1_whatever_is_no_live_access_token_for_this_agency_is_refused() {
     let (status, both) = exchange(&house, &agency, &access, &both).await;
     assert_eq!(status, 200, "{both}");
     assert_eq!(claims_of(&both["access_token"])["aud"], json!(["https://archive.example", "https://records.example"]));
+    // H1: what one exchange narrowed no further one widens.
+    let further = crate::exchange::agency(&house, "further", &["agency"]).await;
+    let narrow = narrow["access_token"].as_str().unwrap();
+    for (target, expected) in [("https://archive.example", 200), ("https://records.example", 400)] {
+        assert_eq!(exchange(&house, &further, narrow, &[("resource", target)]).await.0, expected, "{target}");
+    }
+    // E5: a resource that was taken from the portal is not reached by its token either.
+    let over = json!({ "audience": ["https://records.example"], "scope": "openid profile report offline_access" });
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    let only = [("grant_type", "refresh_token"), ("refresh_token", refresh), ("resource", "https://records.example")];
+    let (_, tokens) = portal.call(&house, "/token", &only).await;
+    Portal::with(&house, "clinic", over).await;
+    let access = tokens["access_token"].as_str().unwrap().to_owned();
+    for (target, expected) in [("https://records.example", 200), ("https://archive.example", 400)] {
+        assert_eq!(exchange(&house, &agency, &access, &[("resource", target)]).await.0, expected, "{target}");
+    }
     house.after(minutes(30));
     assert_eq!(error(&exchange(&house, &agency, &access, &[]).await), refused, "expired");
 }

@@ -390,7 +390,7 @@ async fn fapi2_a_client_of_the_profile_gets_exactly_its_rules() {
     stage.house.services.clients.forget("fapi").await;
     for (path, error, more) in [
         ("/device_authorization", "unauthorized_client", &[("scope", "openid")][..]),
-        ("/backchannel_authentication", "invalid_request", &[("scope", "openid"), ("login_hint", HOA.number)]),
+        ("/backchannel_authentication", "unauthorized_client", &[("scope", "openid"), ("login_hint", HOA.number)]),
     ] {
         let (status, answer) = send(&stage, path, None, more).await;
         assert_eq!((status, answer["error"].as_str()), (400, Some(error)), "{path}: {answer}");

@@ -105,7 +105,7 @@ impl Values {
 macro_rules! run {
     ($query:expr, $make:ident :: <$($row:ty)?>, $method:ident) => {{
         let mut query: Query<'_> = $query;
-        let broken = query.broken.take();
+        let broken = query.begin();
         let result = match query.checked() {
             Err(error) => Err(error),
             Ok((sql, target, values)) => match (target, values) {
@@ -136,8 +136,8 @@ macro_rules! run {
                 _ => Err(Error::Broken),
             },
         };
-        if let (Some(broken), Err(error)) = (broken, &result) {
-            *broken |= !matches!(error, Error::NotFound);
+        if let (Some(broken), Ok(_) | Err(Error::NotFound)) = (broken, &result) {
+            *broken = false;
         }
         result
     }};
@@ -218,14 +218,15 @@ impl<'c> Query<'c> {
     /// # Errors
     /// What the store said.
     pub async fn write(mut self) -> Result<(), Error> {
-        let broken = self.broken.take();
+        debug_assert!(!self.sql.contains("RETURNING"), "its rows would be taken for those of the next statement");
+        let broken = self.begin();
         let result = match self.checked() {
             Err(error) => Err(error),
             Ok((sql, Target::Sqlite(tx), Values::Behind(before))) => tx.write(sql, before).await.map_err(Error::from),
             Ok((sql, target, values)) => execute(sql, target, values).await.map(|_| ()),
         };
-        if let (Some(broken), Err(_)) = (broken, &result) {
-            *broken = true;
+        if let (Some(broken), Ok(())) = (broken, &result) {
+            *broken = false;
         }
         result
     }
@@ -235,15 +236,27 @@ impl<'c> Query<'c> {
     /// # Errors
     /// What the store said.
     pub async fn execute(mut self) -> Result<u64, Error> {
-        let broken = self.broken.take();
+        let broken = self.begin();
         let result = match self.checked() {
             Err(error) => Err(error),
             Ok((sql, target, values)) => execute(sql, target, values).await,
         };
-        if let (Some(broken), Err(_)) = (broken, &result) {
-            *broken = true;
+        if let (Some(broken), Ok(_)) = (broken, &result) {
+            *broken = false;
         }
         result
+    }
+
+    /// Until its answer is heard the transaction counts as broken: one that is cut off may have been half done.
+    const fn begin(&mut self) -> Option<&'c mut bool> {
+        let broken = self.broken.take();
+        match broken {
+            Some(broken) => {
+                *broken = true;
+                Some(broken)
+            }
+            None => None,
+        }
     }
 
     fn checked(self) -> Result<(&'static str, Target<'c>, Values), Error> {

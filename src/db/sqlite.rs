@@ -109,8 +109,7 @@ impl SqliteDb {
         &self,
         statement: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, Error> {
-        let mut reader = self.readers.lend().await?;
-        Ok(statement(reader.connection()?).await?)
+        self.readers.read(statement).await
     }
 
     /// A connection beside the writer, for migrations.
@@ -159,9 +158,7 @@ impl SqliteDb {
     }
 
     pub(super) async fn close(&self) {
-        if let Err(error) = self.readers.close().await {
-            tracing::warn!(%error, "a database connection did not close cleanly");
-        }
+        self.readers.close().await;
         let mut line = self.writer.line.lock().await;
         line.flush(&self.writer.commits).await;
         if let Some(connection) = line.connection.take() {
@@ -254,8 +251,12 @@ impl Line {
     /// Undoes what a dropped member left behind. Never cancelled: it runs in a task of its own.
     async fn settle(&mut self) {
         if self.group == Stage::Unsure {
-            // BEGIN was cut off: nobody else can be in this group. "No transaction" is as good an answer.
-            let _ = self.run("ROLLBACK").await;
+            // The beginning was cut off: nobody else can be in this group. "No transaction" is as good an answer.
+            match self.run("ROLLBACK").await {
+                Ok(()) => {}
+                Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("1") => {}
+                Err(_) => self.fail_group("the transaction could not be undone").await,
+            }
             self.group = Stage::Closed;
             self.member = Stage::Closed;
             return;

@@ -323,6 +323,23 @@ async fn what_is_only_written_down_is_kept_or_undone_with_its_transaction() {
     .await;
 }
 
+/// A statement whose answer nobody waited for may be half done: nothing of its transaction is kept.
+#[tokio::test]
+async fn i9_a_statement_that_is_cut_off_breaks_its_transaction() {
+    on_both(|db| async move {
+        let mut tx = db.begin().await.unwrap();
+        write(&mut tx, 1).await.unwrap();
+        assert!(cut_off(0, insert(&mut tx, 2)).await.is_none());
+        assert!(matches!(insert(&mut tx, 3).await, Err(Error::Broken)));
+        assert!(matches!(tx.commit().await, Err(Error::Broken)));
+        let mut tx = db.begin().await.unwrap();
+        insert(&mut tx, 4).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(numbers(&db).await, [4]);
+    })
+    .await;
+}
+
 /// Statements alone share groups with transactions; one that fails takes nothing with it.
 #[tokio::test]
 async fn a_statement_alone_is_kept_or_left_out_by_itself() {

@@ -55,17 +55,19 @@ pub async fn exchange(
     }
 }
 
-/// The resources of the authorization that a token grew from: a person's, or a system's own, which is its registration. A
-/// system's token that was exchanged before is for what it says itself.
+/// The resources of the authorization that a token grew from, beside those it names itself: a person's, as far as the
+/// portal may still reach them, or a system's own, which is its registration. A token that was exchanged before is for
+/// what it says itself: what was narrowed stays narrow.
 async fn granted(services: &Services, subject: &LiveAccess) -> Outcome<Vec<String>> {
-    if let Some(grant) = &subject.grant {
-        return Ok(grant.resource.clone());
-    }
     if subject.token.actor.is_some() {
         return Ok(Vec::new());
     }
     let known = clients::find(services, &subject.token.client_id).await?;
-    Ok(known.map(|known| known.client.metadata.audience.clone()).unwrap_or_default())
+    let mut registered = known.map(|known| known.client.metadata.audience.clone()).unwrap_or_default();
+    if let Some(grant) = &subject.grant {
+        registered.retain(|resource| grant.resource.contains(resource));
+    }
+    Ok(registered)
 }
 
 /// Whether the caller proved to hold what a token is bound to (RFC 9449 7.1, RFC 8705 3): by this request's own proof, or

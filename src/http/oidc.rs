@@ -32,7 +32,7 @@ pub fn router() -> Router<AppState> {
         .route("/userinfo", get(userinfo_get).post(userinfo_post))
         .route("/introspect", post(introspect))
         .route("/revoke", post(revoke))
-        .route("/logout/deliveries", post(deliveries))
+        .route(path::LOGOUT_DELIVERIES, post(deliveries))
         .route("/logout", get(signout::request_get).post(signout::request_post))
 }
 

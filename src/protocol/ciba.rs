@@ -80,7 +80,10 @@ pub const UNKNOWN_USER: Error =
 /// # Errors
 /// `unauthorized_client`.
 pub fn permitted(client: &Client) -> Result<(), Error> {
-    if client.allows_grant(GrantType::Ciba) && !client.is_public() {
+    // A10: a client of a FAPI 2.0 profile asks by FAPI-CIBA or not at all, whatever was registered before.
+    let doors = &client.metadata.doors;
+    let by_profile = doors.profile.is_none() || doors.ciba_profile;
+    if client.allows_grant(GrantType::Ciba) && !client.is_public() && by_profile {
         return Ok(());
     }
     let description = "The client did not register urn:openid:params:grant-type:ciba.";
@@ -105,6 +108,12 @@ pub fn signed<'a>(parameters: &'a Parameters, client: &Client) -> Result<Option<
             let doubled = PARAMETERS.iter().any(|name| !BESIDE.contains(name) && parameters.is_present(name));
             if doubled {
                 return Err(invalid("parameter_beside_request", "Every parameter belongs into the signed request."));
+            }
+            if client.is_fapi() && !SigningAlgorithm::FAPI.contains(&algorithm) {
+                return Err(invalid(
+                    "request_alg_not_fapi",
+                    "A client of a FAPI profile signs with ES256, PS256 or EdDSA.",
+                ));
             }
             Ok(Some((compact, algorithm)))
         }

@@ -34,6 +34,8 @@ pub mod path {
     pub const BACKCHANNEL_AUTHENTICATION: &str = "/backchannel_authentication";
     /// End-session endpoint (OpenID Connect RP-Initiated Logout 1.0).
     pub const LOGOUT: &str = "/logout";
+    /// A portal's own record of the sign-outs it was told of: no standard's, so no metadata names it.
+    pub const LOGOUT_DELIVERIES: &str = "/logout/deliveries";
     /// What portals frame to learn of changes (OpenID Connect Session Management 1.0 section 3.2).
     pub const CHECK_SESSION: &str = "/session/check";
     /// Client registration (RFC 7591); a registered client is below it (RFC 7592).
@@ -266,7 +268,7 @@ const ALIASED: &[(&str, &str)] = &[
 /// Whether clients may call this path at the origin that asks for their certificate. Pages stay at the issuer's.
 pub fn is_aliased(path: &str) -> bool {
     let below = |of: &str| path.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    path == path::TEST_RESOURCE || ALIASED.iter().any(|(_, of)| below(of))
+    [path::TEST_RESOURCE, path::LOGOUT_DELIVERIES].contains(&path) || ALIASED.iter().any(|(_, of)| below(of))
 }
 
 /// What is encrypted: answers to keys of clients, and requests to keys of ours where there are some (OpenID Connect
