@@ -385,7 +385,7 @@ async fn fapi2_a_client_of_the_profile_gets_exactly_its_rules() {
     metadata["grant_types"] = json!([crate::device::DEVICE_CODE, crate::ciba::CIBA]);
     metadata["backchannel_token_delivery_mode"] = json!("poll");
     let write = tx.query("UPDATE client SET metadata = $1, version = version + 1 WHERE client_id = 'fapi'");
-    write.bind(&metadata.to_string()).execute().await.unwrap();
+    write.bind(metadata.to_string()).execute().await.unwrap();
     tx.commit().await.unwrap();
     stage.house.services.clients.forget("fapi").await;
     for (path, error, more) in [
