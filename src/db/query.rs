@@ -1,11 +1,13 @@
 //! A statement on its way: text, bound values, and where it runs.
 
+use super::readers::Reader;
 use super::sqlite::SqliteTx;
 use super::{Bind, Db, Engine, Error, Record, Scalar, SqliteDb, Tx};
 use futures_util::TryStreamExt;
-use sqlx::postgres::{PgArguments, PgPool, Postgres};
-use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection};
-use sqlx::{Arguments, Either, Executor, PgConnection, SqlStr};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgPool, PgRow, Postgres};
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
+use sqlx::{Arguments, Either, Executor, PgConnection, Row as _, SqlStr};
 use std::fmt::Write as _;
 use std::ops::Range;
 
@@ -101,46 +103,42 @@ impl Values {
     }
 }
 
-/// Runs one fetch method of sqlx on whichever engine the statement is for.
-macro_rules! run {
-    ($query:expr, $make:ident :: <$($row:ty)?>, $method:ident) => {{
-        let mut query: Query<'_> = $query;
-        let broken = query.begin();
-        let result = match query.checked() {
-            Err(error) => Err(error),
-            Ok((sql, target, values)) => match (target, values) {
-                (Target::SqliteReader(db), Values::Sqlite(values)) => {
-                    db.read(async |connection| {
-                        sqlx::$make::<Sqlite, $($row,)? _>(sql, values).$method(connection).await
-                    })
-                    .await
-                }
-                (Target::Sqlite(tx), Values::Behind(before)) => tx
-                    .run((sql, before), async |connection, sql, values| {
-                        sqlx::$make::<Sqlite, $($row,)? _>(sql, values).$method(connection).await
-                    })
-                    .await
-                    .map_err(Error::from),
-                (Target::SqliteWriter(db), Values::Sqlite(values)) => {
-                    alone(db, (sql, values), async |connection, sql, values| {
-                        sqlx::$make::<Sqlite, $($row,)? _>(sql, values).$method(connection).await
-                    })
-                    .await
-                }
-                (Target::PostgresPool(pool), Values::Postgres(values)) => {
-                    sqlx::$make::<Postgres, $($row,)? _>(sql, *values).$method(pool).await.map_err(Error::from)
-                }
-                (Target::Postgres(connection), Values::Postgres(values)) => {
-                    sqlx::$make::<Postgres, $($row,)? _>(sql, *values).$method(connection).await.map_err(Error::from)
-                }
-                _ => Err(Error::Broken),
-            },
-        };
-        if let (Some(broken), Ok(_) | Err(Error::NotFound)) = (broken, &result) {
-            *broken = false;
-        }
-        result
-    }};
+/// What of an answer is wanted.
+#[derive(Debug, Clone, Copy)]
+enum Wanted {
+    FirstRow,
+    Rows,
+    Count,
+}
+
+/// An answer, as far as it was wanted.
+#[derive(Default)]
+struct Told {
+    rows: Vec<Row>,
+    changed: u64,
+}
+
+/// A row of either engine. What is asked of an engine does not depend on what becomes of the row: only reading it does,
+/// which keeps the program small.
+enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+impl Row {
+    fn read<T: Record>(&self) -> Result<T, Error> {
+        Ok(match self {
+            Self::Sqlite(row) => T::from_row(row)?,
+            Self::Postgres(row) => T::from_row(row)?,
+        })
+    }
+
+    fn scalar<T: Scalar>(&self) -> Result<T, Error> {
+        Ok(match self {
+            Self::Sqlite(row) => row.try_get(0)?,
+            Self::Postgres(row) => row.try_get(0)?,
+        })
+    }
 }
 
 impl<'c> Query<'c> {
@@ -168,7 +166,8 @@ impl<'c> Query<'c> {
     /// # Errors
     /// What the store said.
     pub async fn optional<T: Record>(self) -> Result<Option<T>, Error> {
-        run!(self, query_as_with::<T>, fetch_optional)
+        let (told, heard) = self.run(Wanted::FirstRow).await;
+        heard.judge(told.and_then(|told| told.rows.first().map(Row::read).transpose()))
     }
 
     /// The row.
@@ -176,7 +175,7 @@ impl<'c> Query<'c> {
     /// # Errors
     /// [`Error::NotFound`] when there is none; what the store said.
     pub async fn one<T: Record>(self) -> Result<T, Error> {
-        run!(self, query_as_with::<T>, fetch_one)
+        self.optional().await?.ok_or(Error::NotFound)
     }
 
     /// All rows: for lists that are bounded by the statement.
@@ -184,7 +183,8 @@ impl<'c> Query<'c> {
     /// # Errors
     /// What the store said.
     pub async fn all<T: Record>(self) -> Result<Vec<T>, Error> {
-        run!(self, query_as_with::<T>, fetch_all)
+        let (told, heard) = self.run(Wanted::Rows).await;
+        heard.judge(told.and_then(|told| told.rows.iter().map(Row::read).collect()))
     }
 
     /// The first column of the row.
@@ -192,7 +192,7 @@ impl<'c> Query<'c> {
     /// # Errors
     /// [`Error::NotFound`] when there is none; what the store said.
     pub async fn scalar<T: Scalar>(self) -> Result<T, Error> {
-        run!(self, query_scalar_with::<T>, fetch_one)
+        self.optional_scalar().await?.ok_or(Error::NotFound)
     }
 
     /// The first column of the row, if there is one.
@@ -200,7 +200,8 @@ impl<'c> Query<'c> {
     /// # Errors
     /// What the store said.
     pub async fn optional_scalar<T: Scalar>(self) -> Result<Option<T>, Error> {
-        run!(self, query_scalar_with::<T>, fetch_optional)
+        let (told, heard) = self.run(Wanted::FirstRow).await;
+        heard.judge(told.and_then(|told| told.rows.first().map(Row::scalar).transpose()))
     }
 
     /// The first column of every row.
@@ -208,7 +209,8 @@ impl<'c> Query<'c> {
     /// # Errors
     /// What the store said.
     pub async fn scalars<T: Scalar>(self) -> Result<Vec<T>, Error> {
-        run!(self, query_scalar_with::<T>, fetch_all)
+        let (told, heard) = self.run(Wanted::Rows).await;
+        heard.judge(told.and_then(|told| told.rows.iter().map(Row::scalar).collect()))
     }
 
     /// Has it run before the transaction ends, where nothing of its answer is needed: PostgreSQL runs it now, SQLite
@@ -217,46 +219,44 @@ impl<'c> Query<'c> {
     ///
     /// # Errors
     /// What the store said.
-    pub async fn write(mut self) -> Result<(), Error> {
+    pub async fn write(self) -> Result<(), Error> {
         debug_assert!(!self.sql.contains("RETURNING"), "its rows would be taken for those of the next statement");
-        let broken = self.begin();
-        let result = match self.checked() {
-            Err(error) => Err(error),
-            Ok((sql, Target::Sqlite(tx), Values::Behind(before))) => tx.write(sql, before).await.map_err(Error::from),
-            Ok((sql, target, values)) => execute(sql, target, values).await.map(|_| ()),
-        };
-        if let (Some(broken), Ok(())) = (broken, &result) {
-            *broken = false;
+        if !matches!(self.target, Target::Sqlite(_)) {
+            return self.execute().await.map(|_| ());
         }
-        result
+        let (checked, heard) = self.begin();
+        heard.judge(match checked {
+            Ok((sql, Target::Sqlite(tx), Values::Behind(before))) => tx.write(sql, before).await.map_err(Error::from),
+            Ok(_) => Err(Error::Broken),
+            Err(error) => Err(error),
+        })
     }
 
     /// Runs it and answers how many rows were changed.
     ///
     /// # Errors
     /// What the store said.
-    pub async fn execute(mut self) -> Result<u64, Error> {
-        let broken = self.begin();
-        let result = match self.checked() {
+    pub async fn execute(self) -> Result<u64, Error> {
+        let (told, heard) = self.run(Wanted::Count).await;
+        heard.judge(told.map(|told| told.changed))
+    }
+
+    async fn run(self, wanted: Wanted) -> (Result<Told, Error>, Heard<'c>) {
+        let (checked, heard) = self.begin();
+        let told = match checked {
+            Ok((sql, target, values)) => run(sql, target, values, wanted).await,
             Err(error) => Err(error),
-            Ok((sql, target, values)) => execute(sql, target, values).await,
         };
-        if let (Some(broken), Ok(_)) = (broken, &result) {
-            *broken = false;
-        }
-        result
+        (told, heard)
     }
 
     /// Until its answer is heard the transaction counts as broken: one that is cut off may have been half done.
-    const fn begin(&mut self) -> Option<&'c mut bool> {
-        let broken = self.broken.take();
-        match broken {
-            Some(broken) => {
-                *broken = true;
-                Some(broken)
-            }
-            None => None,
+    fn begin(mut self) -> (Result<(&'static str, Target<'c>, Values), Error>, Heard<'c>) {
+        let mut broken = self.broken.take();
+        if let Some(broken) = broken.as_deref_mut() {
+            *broken = true;
         }
+        (self.checked(), Heard(broken))
     }
 
     fn checked(self) -> Result<(&'static str, Target<'c>, Values), Error> {
@@ -271,26 +271,116 @@ impl<'c> Query<'c> {
     }
 }
 
-async fn execute(sql: &'static str, target: Target<'_>, values: Values) -> Result<u64, Error> {
-    Ok(match (target, values) {
-        (Target::SqliteReader(db), Values::Sqlite(values)) => {
-            db.read(async |connection| changed(connection, SqlStr::from_static(sql), values).await).await?
+/// What becomes of the transaction that a statement was in.
+#[must_use = "the transaction is broken unless it is told that all is well"]
+struct Heard<'c>(Option<&'c mut bool>);
+
+impl Heard<'_> {
+    fn judge<T>(self, answer: Result<T, Error>) -> Result<T, Error> {
+        if let (Some(broken), Ok(_)) = (self.0, &answer) {
+            *broken = false;
         }
-        (Target::Sqlite(tx), Values::Behind(before)) => tx.run((sql, before), changed).await?,
-        (Target::SqliteWriter(db), Values::Sqlite(values)) => alone(db, (sql, values), changed).await?,
+        answer
+    }
+}
+
+/// A connection to SQLite for one statement.
+enum Loan<'c> {
+    Reader(Reader),
+    Member(&'c mut SqliteTx),
+    /// A transaction of its own.
+    Alone(Box<SqliteTx>),
+}
+
+/// A connection to PostgreSQL for one statement.
+enum ServerLoan<'c> {
+    Pool(PoolConnection<Postgres>),
+    Tx(&'c mut PgConnection),
+}
+
+async fn run(sql: &'static str, target: Target<'_>, values: Values, wanted: Wanted) -> Result<Told, Error> {
+    match (target, values) {
+        (Target::SqliteReader(db), Values::Sqlite(values)) => {
+            on_sqlite(Loan::Reader(db.reader().await?), (sql, 0), values, wanted).await
+        }
+        (Target::SqliteWriter(db), Values::Sqlite(values)) => {
+            on_sqlite(Loan::Alone(Box::new(db.begin_alone().await?)), (sql, 0), values, wanted).await
+        }
+        (Target::Sqlite(tx), Values::Behind(before)) => {
+            on_sqlite(Loan::Member(tx), (sql, before), SqliteArguments::default(), wanted).await
+        }
         (Target::PostgresPool(pool), Values::Postgres(values)) => {
-            sqlx::query_with::<Postgres, _>(sql, *values).execute(pool).await?.rows_affected()
+            on_postgres(ServerLoan::Pool(pool.acquire().await?), sql, *values, wanted).await
         }
         (Target::Postgres(connection), Values::Postgres(values)) => {
-            sqlx::query_with::<Postgres, _>(sql, *values).execute(connection).await?.rows_affected()
+            on_postgres(ServerLoan::Tx(connection), sql, *values, wanted).await
         }
-        _ => return Err(Error::Broken),
+        _ => Err(Error::Broken),
+    }
+}
+
+async fn on_sqlite(
+    mut loan: Loan<'_>,
+    (sql, before): (&'static str, usize),
+    values: SqliteArguments,
+    wanted: Wanted,
+) -> Result<Told, Error> {
+    let (connection, text, values) = match &mut loan {
+        Loan::Reader(reader) => (reader.connection()?, SqlStr::from_static(sql), values),
+        Loan::Member(tx) => tx.message(sql, before)?,
+        Loan::Alone(tx) => {
+            *tx.values() = values;
+            tx.message(sql, 0)?
+        }
+    };
+    let query = sqlx::query_with::<Sqlite, _>(text, values);
+    let told = match wanted {
+        Wanted::FirstRow => query.fetch_optional(connection).await.map(|row| told(row.map(Row::Sqlite))),
+        Wanted::Rows => query.fetch_all(connection).await.map(|rows| told(rows.into_iter().map(Row::Sqlite))),
+        Wanted::Count => changed(connection, query).await.map(|changed| Told { rows: Vec::new(), changed }),
+    };
+    match loan {
+        Loan::Reader(mut reader) if !matches!(told, Err(sqlx::Error::WorkerCrashed)) => reader.answered(),
+        Loan::Reader(_) => {}
+        Loan::Member(tx) if told.is_ok() => tx.heard(),
+        Loan::Member(_) => {}
+        Loan::Alone(mut tx) if told.is_ok() => {
+            tx.heard();
+            tx.commit().await?;
+        }
+        Loan::Alone(_) => {}
+    }
+    Ok(told?)
+}
+
+async fn on_postgres(
+    mut loan: ServerLoan<'_>,
+    sql: &'static str,
+    values: PgArguments,
+    wanted: Wanted,
+) -> Result<Told, Error> {
+    let connection: &mut PgConnection = match &mut loan {
+        ServerLoan::Pool(connection) => connection,
+        ServerLoan::Tx(connection) => connection,
+    };
+    let query = sqlx::query_with::<Postgres, _>(sql, values);
+    Ok(match wanted {
+        Wanted::FirstRow => told(query.fetch_optional(connection).await?.map(Row::Postgres)),
+        Wanted::Rows => told(query.fetch_all(connection).await?.into_iter().map(Row::Postgres)),
+        Wanted::Count => Told { rows: Vec::new(), changed: query.execute(connection).await?.rows_affected() },
     })
 }
 
+fn told(rows: impl IntoIterator<Item = Row>) -> Told {
+    Told { rows: rows.into_iter().collect(), changed: 0 }
+}
+
 /// How many rows the last statement of a message has changed.
-async fn changed(connection: &mut SqliteConnection, sql: SqlStr, values: SqliteArguments) -> Result<u64, sqlx::Error> {
-    let mut answers = connection.fetch_many(sqlx::query_with(sql, values));
+async fn changed(
+    connection: &mut SqliteConnection,
+    message: sqlx::query::Query<'_, Sqlite, SqliteArguments>,
+) -> Result<u64, sqlx::Error> {
+    let mut answers = connection.fetch_many(message);
     let mut changed = 0;
     while let Some(answer) = answers.try_next().await? {
         if let Either::Left(done) = answer {
@@ -298,19 +388,6 @@ async fn changed(connection: &mut SqliteConnection, sql: SqlStr, values: SqliteA
         }
     }
     Ok(changed)
-}
-
-/// Runs one statement as a transaction of its own on the writer.
-async fn alone<T>(
-    db: &SqliteDb,
-    (sql, values): (&'static str, SqliteArguments),
-    statement: impl AsyncFnOnce(&mut SqliteConnection, SqlStr, SqliteArguments) -> Result<T, sqlx::Error>,
-) -> Result<T, Error> {
-    let mut tx = db.begin_alone().await?;
-    *tx.values() = values;
-    let answer = tx.run((sql, 0), statement).await?;
-    tx.commit().await?;
-    Ok(answer)
 }
 
 /// Where the placeholders of a statement stand: `$` and digits. Text in single quotes is skipped; statements hold no

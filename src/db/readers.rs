@@ -27,18 +27,8 @@ impl Readers {
         Self { options, places, idle: Mutex::default(), wait }
     }
 
-    /// Runs a read on one of them.
-    pub(super) async fn read<T>(
-        self: &Arc<Self>,
-        statement: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
-    ) -> Result<T, Error> {
-        let mut reader = self.lend().await?;
-        let answer = statement(reader.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?).await;
-        reader.answered = !matches!(answer, Err(sqlx::Error::WorkerCrashed));
-        Ok(answer?)
-    }
-
-    async fn lend(self: &Arc<Self>) -> Result<Reader, Error> {
+    /// Lends one for a statement.
+    pub(super) async fn lend(self: &Arc<Self>) -> Result<Reader, Error> {
         let place = match tokio::time::timeout(self.wait, Arc::clone(&self.places).acquire_owned()).await {
             Ok(Ok(place)) => place,
             Ok(Err(_)) => return Err(sqlx::Error::PoolClosed.into()),
@@ -71,12 +61,23 @@ impl Readers {
 }
 
 /// A connection on loan.
-struct Reader {
+pub(super) struct Reader {
     connection: Option<SqliteConnection>,
     readers: Arc<Readers>,
     place: Option<OwnedSemaphorePermit>,
     /// The engine has ended with what it was asked.
     answered: bool,
+}
+
+impl Reader {
+    pub(super) fn connection(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
+        self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)
+    }
+
+    /// The engine has ended with the statement.
+    pub(super) const fn answered(&mut self) {
+        self.answered = true;
+    }
 }
 
 impl Drop for Reader {
@@ -118,10 +119,16 @@ mod tests {
         let readers = Arc::new(Readers::new(options, 1, Duration::from_secs(60)));
         let lent = || 1 - readers.places.available_permits();
         let idle = || readers.idle.lock().unwrap().len();
-        let short = async || readers.read(async |connection| sqlx::query("SELECT 1").execute(connection).await).await;
+        let read = async |sql: &'static str| {
+            let mut reader = readers.lend().await?;
+            sqlx::query(sql).execute(reader.connection()?).await?;
+            reader.answered();
+            Ok::<_, Error>(())
+        };
+        let short = async || read("SELECT 1").await;
         short().await.unwrap();
         assert_eq!((lent(), idle()), (0, 1));
-        let mut long = Box::pin(readers.read(async |connection| sqlx::query(LONG).execute(connection).await));
+        let mut long = Box::pin(read(LONG));
         let pending = std::future::poll_fn(|context| Poll::Ready(long.as_mut().poll(context).is_pending())).await;
         assert!(pending);
         drop(long);
@@ -129,7 +136,7 @@ mod tests {
         short().await.unwrap();
         assert_eq!((lent(), idle()), (0, 1), "the same one, once it had ended");
         // One that is lent while they are closed is not kept.
-        let mut last = Box::pin(readers.read(async |connection| sqlx::query(LONG).execute(connection).await));
+        let mut last = Box::pin(read(LONG));
         std::future::poll_fn(|context| Poll::Ready(last.as_mut().poll(context).is_pending())).await;
         readers.close().await;
         last.await.unwrap();

@@ -10,7 +10,7 @@
 //! statement or with its end.
 
 use super::query::number_from;
-use super::readers::Readers;
+use super::readers::{Reader, Readers};
 use super::{Error, Pools};
 use crate::base::{SystemEntropy, random_token};
 use futures_util::TryStreamExt;
@@ -104,12 +104,9 @@ impl SqliteDb {
         Ok(Self { readers, writer, wait: pools.wait, _temporary: temporary })
     }
 
-    /// Runs a read.
-    pub(super) async fn read<T>(
-        &self,
-        statement: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
-    ) -> Result<T, Error> {
-        self.readers.read(statement).await
+    /// A connection for one read.
+    pub(super) async fn reader(&self) -> Result<Reader, Error> {
+        self.readers.lend().await
     }
 
     /// A connection beside the writer, for migrations.
@@ -371,12 +368,13 @@ impl SqliteTx {
         self.say("").await
     }
 
-    /// Runs a statement, whose placeholders begin after `offset` values, with all that waits before it.
-    pub(super) async fn run<T>(
+    /// A statement, whose placeholders begin after `offset` values, with all that waits before it, and where to say it.
+    /// When it was answered, tell by [`Self::heard`].
+    pub(super) fn message(
         &mut self,
-        (sql, offset): (&'static str, usize),
-        statement: impl AsyncFnOnce(&mut SqliteConnection, SqlStr, SqliteArguments) -> Result<T, sqlx::Error>,
-    ) -> Result<T, sqlx::Error> {
+        sql: &'static str,
+        offset: usize,
+    ) -> Result<(&mut SqliteConnection, SqlStr, SqliteArguments), sqlx::Error> {
         let line = self.line.as_mut().ok_or(sqlx::Error::WorkerCrashed)?;
         let behind = std::mem::take(&mut self.behind);
         let preamble = line.preamble();
@@ -389,21 +387,24 @@ impl SqliteTx {
             AssertSqlSafe(text).into_sql_str()
         };
         let connection = line.connection.as_mut().ok_or(sqlx::Error::WorkerCrashed)?;
-        let answer = statement(connection, text, behind.values).await;
-        if matches!(answer, Ok(_) | Err(sqlx::Error::RowNotFound)) {
+        Ok((connection, text, behind.values))
+    }
+
+    /// The engine has done what it was told.
+    pub(super) fn heard(&mut self) {
+        if let Some(line) = self.line.as_mut() {
             line.heard();
         }
-        answer
     }
 
     /// Says what waits, and `end` behind it.
     async fn say(&mut self, end: &'static str) -> Result<(), sqlx::Error> {
-        self.run((end, 0), async |connection, text, values| {
-            let mut answers = connection.fetch_many(sqlx::query_with(text, values));
-            while answers.try_next().await?.is_some() {}
-            Ok(())
-        })
-        .await
+        let (connection, text, values) = self.message(end, 0)?;
+        let mut answers = connection.fetch_many(sqlx::query_with(text, values));
+        while answers.try_next().await?.is_some() {}
+        drop(answers);
+        self.heard();
+        Ok(())
     }
 
     pub(super) async fn commit(mut self) -> Result<(), Error> {
