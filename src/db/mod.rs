@@ -17,7 +17,7 @@ mod tests;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteRow};
-use sqlx::{Connection, Decode, Encode, FromRow, Type};
+use sqlx::{Decode, Encode, FromRow, Type};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -62,9 +62,6 @@ impl Default for Pools {
     }
 }
 
-/// How long a connection to PostgreSQL is trusted after its last answer.
-const FRESH: Duration = Duration::from_millis(500);
-
 /// The durable store. A handle: clones share the same connections.
 #[derive(Clone, Debug)]
 pub enum Db {
@@ -108,16 +105,6 @@ impl Db {
         let pool = PgPoolOptions::new()
             .max_connections(pools.postgres)
             .acquire_timeout(pools.wait)
-            // Asking a connection whether it lives costs as much as a read: one that has just answered is not asked.
-            .test_before_acquire(false)
-            .before_acquire(|connection, known| {
-                Box::pin(async move {
-                    if known.idle_for > FRESH {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
             .connect_with(options)
             .await?;
         Ok(Self::Postgres(pool))

@@ -250,6 +250,7 @@ describe('FAPI-CIBA', { concurrency: true }, () => {
     const asked = await ciba.begin(bank, hoa.person.number, 'GD-4711');
     await doors.answerCiba(asked.auth_req_id, 'allow');
     const tokens = await ciba.finish(bank, asked);
+    assert.equal(tokens.token_type, 'dpop');
     assert.equal(oauth.getValidatedIdTokenClaims(tokens)['urn:openid:params:jwt:claim:auth_req_id'], asked.auth_req_id);
   });
 

@@ -1,8 +1,8 @@
-// A bank that asks a person by their phone under FAPI-CIBA: every request is signed, the client is known by its key. The
-// operator registers such a client: "ciba_profile" is agreed on.
+// A bank that asks a person by their phone under FAPI-CIBA: every request is signed, the client is known by its key, and
+// its tokens are bound to one. The operator registers such a client: "ciba_profile" is agreed on.
 
 import * as oauth from 'oauth4webapi';
-import { newKey, poll } from './common.mjs';
+import { newKey, poll, withNonce } from './common.mjs';
 
 export async function registration() {
   const key = await newKey();
@@ -29,9 +29,9 @@ export async function begin({ provider, client, authentication, key }, login_hin
   return oauth.processBackchannelAuthenticationResponse(provider, client, response);
 }
 
-export const finish = ({ provider, client, authentication }, { auth_req_id, interval = 5 }) =>
-  poll(
-    interval,
-    () => oauth.backchannelAuthenticationGrantRequest(provider, client, authentication, auth_req_id),
-    (response) => oauth.processBackchannelAuthenticationGrantResponse(provider, client, response),
-  );
+export async function finish({ provider, client, authentication }, { auth_req_id, interval = 5 }) {
+  const DPoP = oauth.DPoP(client, await oauth.generateKeyPair('ES256'));
+  const send = () => oauth.backchannelAuthenticationGrantRequest(provider, client, authentication, auth_req_id, { DPoP });
+  const read = (response) => oauth.processBackchannelAuthenticationGrantResponse(provider, client, response);
+  return poll(interval, () => withNonce(send, read), (tokens) => tokens);
+}
