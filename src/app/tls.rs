@@ -152,24 +152,16 @@ impl<S: Send + 'static> Accept<TcpStream, S> for TlsAcceptor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::testing::Folder;
     use rustls::pki_types::ServerName;
     use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConnection, SupportedProtocolVersion, version};
-
-    struct Folder(std::path::PathBuf);
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
 
     /// What a client that offers so much agrees on with our listener.
     fn agreed(
         versions: &[&'static SupportedProtocolVersion],
         suites: impl Fn(CipherSuite) -> bool,
     ) -> Result<(ProtocolVersion, CipherSuite), Error> {
-        let folder = Folder(std::env::temp_dir().join(crate::base::random_token(&crate::base::SystemEntropy)));
-        std::fs::create_dir(&folder.0).unwrap();
+        let folder = Folder::make();
         let own = rcgen::generate_simple_self_signed(["id.example".to_owned()]).unwrap();
         let [certificate, key] = ["own.pem", "own.key"].map(|name| folder.0.join(name));
         std::fs::write(&certificate, own.cert.pem()).unwrap();

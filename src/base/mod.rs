@@ -6,6 +6,8 @@ mod entropy;
 mod error_id;
 mod id;
 mod secret;
+#[cfg(test)]
+pub mod testing;
 mod timestamp;
 
 pub use dated::{Presented, dated_token};

@@ -153,27 +153,11 @@ impl fmt::Debug for KeyEncryptionKey {
 mod tests {
     use super::*;
     use crate::base::SeededEntropy;
-
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("dinhdanh-kek-{name}-{}", std::process::id()));
-            let _ = fs::remove_dir_all(&path);
-            fs::create_dir_all(&path).unwrap();
-            Self(path)
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
+    use crate::base::testing::Folder;
 
     #[test]
     fn a_stored_key_loads_with_its_mark() {
-        let folder = Folder::new("round");
+        let folder = Folder::make();
         for (name, key) in [
             ("p", KeyEncryptionKey::generate(&SeededEntropy::new(1))),
             ("d", KeyEncryptionKey::generate_demo(&SeededEntropy::new(1))),
@@ -189,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_key_is_never_overwritten() {
-        let folder = Folder::new("keep");
+        let folder = Folder::make();
         let path = folder.0.join("kek.bin");
         let first = KeyEncryptionKey::generate(&SeededEntropy::new(1));
         first.store(&path).unwrap();
@@ -199,7 +183,7 @@ mod tests {
 
     #[test]
     fn loose_modes_are_refused_and_stricter_ones_pass() {
-        let folder = Folder::new("mode");
+        let folder = Folder::make();
         let path = folder.0.join("kek.bin");
         KeyEncryptionKey::generate(&SeededEntropy::new(1)).store(&path).unwrap();
         for (mode, passes) in
@@ -216,7 +200,7 @@ mod tests {
 
     #[test]
     fn other_lengths_and_headers_are_refused() {
-        let folder = Folder::new("length");
+        let folder = Folder::make();
         let path = folder.0.join("kek.bin");
         let write = |content: &[u8]| {
             let _ = fs::remove_file(&path);

@@ -112,7 +112,6 @@ enum Wanted {
 }
 
 /// An answer, as far as it was wanted.
-#[derive(Default)]
 struct Told {
     rows: Vec<Row>,
     changed: u64,

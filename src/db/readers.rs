@@ -105,7 +105,7 @@ impl Drop for Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{SystemEntropy, random_token};
+    use crate::base::testing::Folder;
     use std::task::Poll;
 
     /// Some tenths of a second of the engine's time.
@@ -114,8 +114,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_read_that_is_cut_off_keeps_its_place_until_the_engine_has_ended() {
-        let file = std::env::temp_dir().join(random_token(&SystemEntropy));
-        let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+        let folder = Folder::make();
+        let options = SqliteConnectOptions::new().filename(folder.0.join("read.db")).create_if_missing(true);
         let readers = Arc::new(Readers::new(options, 1, Duration::from_secs(60)));
         let lent = || 1 - readers.places.available_permits();
         let idle = || readers.idle.lock().unwrap().len();
@@ -142,6 +142,5 @@ mod tests {
         last.await.unwrap();
         assert_eq!(idle(), 0);
         assert!(short().await.is_err());
-        std::fs::remove_file(file).unwrap();
     }
 }

@@ -20,6 +20,10 @@ const SMALL: [&str; 8] = [
     "test_message",
 ];
 
+/// Statements that pass by little on their way along a range: messages that somebody sends just now, and the few counters
+/// that are kept for ever.
+const PASS_BY_LITTLE: [&str; 2] = ["UPDATE outbox SET claimed_until", "DELETE FROM throttle"];
+
 /// A statement and the file it stands in.
 struct Statement {
     file: String,
@@ -127,6 +131,12 @@ fn scans(plan: &Value, limited: bool, found: &mut Vec<String>) {
         if kind == "Seq Scan" || whole_index {
             found.push(format!("{kind} on {table}"));
         }
+        // Along a range of an index until enough is found of what the index does not know: where there is little of it,
+        // that is the whole range.
+        let along = plan["Index Cond"].as_str().is_some_and(|condition| !condition.contains(" = "));
+        if limited && by_index && along && plan.get("Filter").is_some() {
+            found.push(format!("filtered {kind} on {table}"));
+        }
     }
     for child in plan["Plans"].as_array().into_iter().flatten() {
         scans(child, limited, found);
@@ -162,6 +172,9 @@ async fn no_statement_reads_a_growing_table_from_end_to_end() {
         for statement in self::statements() {
             let mut found = Vec::new();
             scans(&plan_of(&mut connection, &statement.sql).await, false, &mut found);
+            if PASS_BY_LITTLE.iter().any(|start| statement.sql.starts_with(start)) {
+                found.retain(|one| !one.starts_with("filtered "));
+            }
             if !found.is_empty() {
                 wrong.push(format!("{}: {}\n{}\n", statement.file, found.join(", "), statement.sql));
             }
