@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::crypto::Sealer;
 use crate::db::Db;
 use crate::flow::client_registration::{self, NewClient, Registering, Shown};
-use crate::flow::logout::{self, Delivery};
+use crate::flow::logout;
 use crate::flow::{client_logo, clients, metadata};
 use crate::protocol::Error;
 use clap::Subcommand;
@@ -311,16 +311,14 @@ async fn deliveries(db: &Db, (client_id, hours): (&str, u32), json: bool) -> Res
     let since = SystemClock.now().minus(Duration::from_secs(u64::from(hours) * 3_600));
     let all = logout::deliveries(db, client_id, since).await?;
     if json {
-        let all: Vec<Value> = all.iter().map(Delivery::record).collect();
-        output::json(&json!({ "client_id": client_id, "deliveries": all }));
+        output::json(&logout::record(client_id, &all));
         return Ok(());
     }
     if all.is_empty() {
         output::line(format!("{client_id} was told of no sign-out in this time."));
     }
     for one in &all {
-        let outcome = if one.delivered { "delivered" } else { "given up" };
-        output::line(format!("{}  {outcome:9}  {} attempts", one.at, one.attempts));
+        output::line(format!("{}  {:9}  {} attempts", one.at, one.outcome(), one.attempts));
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::crypto::Expect;
 use crate::db::Db;
 use crate::protocol::jwt_claims::{IdTokenHint, TokenKind};
 use crate::protocol::logout::{self as rules, LogoutRequest, LogoutReturn};
-use crate::protocol::{Error, ErrorCode, Parameters, jws};
+use crate::protocol::{Client, Error, Parameters, jws};
 use crate::store;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -222,33 +222,29 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// As portals and operators read it.
-    pub fn record(&self) -> Value {
-        let outcome = if self.delivered { "delivered" } else { "given_up" };
-        json!({ "at": self.at.to_string(), "outcome": outcome, "attempts": self.attempts })
+    /// `delivered` or `given_up`.
+    pub const fn outcome(&self) -> &'static str {
+        if self.delivered { "delivered" } else { "given_up" }
     }
 }
 
-/// How far back a portal may ask.
-const LONGEST_RECORD: Duration = Duration::from_hours(30 * 24);
+/// The record as portals and operators read it.
+pub fn record(client_id: &str, deliveries: &[Delivery]) -> Value {
+    let row = |one: &Delivery| json!({ "at": one.at.to_string(), "outcome": one.outcome(), "attempts": one.attempts });
+    json!({ "client_id": client_id, "deliveries": deliveries.iter().map(row).collect::<Vec<_>>() })
+}
 
-/// The record for the portal itself, which asks `since` when, in seconds.
-pub async fn deliveries_of(
+/// The record for the portal itself.
+pub async fn own_record(
     services: &Services,
-    client_id: &str,
+    client: &Client,
     parameters: &Parameters,
 ) -> Outcome<Result<Value, Error>> {
-    let now = services.clock.now();
-    let since = match parameters.get("since").map(str::parse::<i64>) {
-        None => now.minus(Duration::from_hours(24)),
-        Some(Ok(seconds)) => Timestamp::from_seconds(seconds).max(now.minus(LONGEST_RECORD)).min(now),
-        Some(Err(_)) => {
-            let description = "since is a time in seconds since 1970.";
-            return Ok(Err(Error::new(ErrorCode::InvalidRequest, "since_malformed", description)));
-        }
+    let since = match rules::record_since(client, parameters, services.clock.now()) {
+        Ok(since) => since,
+        Err(error) => return Ok(Err(error)),
     };
-    let all = deliveries(&services.db, client_id, since).await?;
-    Ok(Ok(json!({ "client_id": client_id, "deliveries": all.iter().map(Delivery::record).collect::<Vec<_>>() })))
+    Ok(Ok(record(&client.client_id, &deliveries(&services.db, &client.client_id, since).await?)))
 }
 
 /// The portal's own view of the record: the newest first, at most 1000.

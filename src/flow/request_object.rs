@@ -32,6 +32,7 @@ pub async fn read(
     let doors = &client.metadata.doors;
     let rules = match doors.profile {
         Some(Profile::Fapi2MessageSigning | Profile::Fapi2Security) => Rules::MessageSigning,
+        None if doors.ciba_profile => Rules::FapiCiba,
         None => Rules::OpenId,
     };
     let expected = Expected {

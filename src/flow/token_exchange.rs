@@ -48,26 +48,14 @@ pub async fn exchange(
     // What was taken from the subject token's client since then is not passed on either (E5).
     let (usable, _) = bearer_token::usable(services, &subject.token.client_id, &subject.token.scope).await?;
     let subject_token = AccessToken { scope: usable, ..(*subject.token).clone() };
-    let granted = granted(services, &subject).await?;
+    let known_subject = clients::find(services, &subject.token.client_id).await?;
+    let registered = known_subject.as_ref().map_or(&[][..], |known| &known.client.metadata.audience);
+    let authorized = subject.grant.as_ref().map(|grant| grant.resource.as_slice());
+    let granted = rules::granted(&subject_token, registered, authorized);
     match rules::exchange(&known.client, request, (&subject_token, &granted), actor.as_deref()) {
         Ok(exchanged) => issue(services, by, (&subject_token, &subject), exchanged).await,
         Err(error) => Ok(Err(error)),
     }
-}
-
-/// The resources of the authorization that a token grew from, beside those it names itself: a person's, as far as the
-/// portal may still reach them, or a system's own, which is its registration. A token that was exchanged before is for
-/// what it says itself: what was narrowed stays narrow.
-async fn granted(services: &Services, subject: &LiveAccess) -> Outcome<Vec<String>> {
-    if subject.token.actor.is_some() {
-        return Ok(Vec::new());
-    }
-    let known = clients::find(services, &subject.token.client_id).await?;
-    let mut registered = known.map(|known| known.client.metadata.audience.clone()).unwrap_or_default();
-    if let Some(grant) = &subject.grant {
-        registered.retain(|resource| grant.resource.contains(resource));
-    }
-    Ok(registered)
 }
 
 /// Whether the caller proved to hold what a token is bound to (RFC 9449 7.1, RFC 8705 3): by this request's own proof, or

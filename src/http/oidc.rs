@@ -150,16 +150,13 @@ async fn authenticated(
     }
 }
 
-/// A portal's own record of the sign-outs it was told of: of the last day, or `since` a time in seconds, within a month.
+/// A portal's own record of the sign-outs it was told of.
 async fn deliveries(State(state): State<AppState>, caller: Caller, headers: HeaderMap, body: Bytes) -> Response {
     let (parameters, known) = match authenticated(&state, &caller, (&headers, &body)).await {
         Ok(authenticated) => authenticated,
         Err(refused) => return refused,
     };
-    if known.client.is_public() {
-        return oauth_error(&crate::protocol::client_authentication::failed("public_client"), &headers);
-    }
-    match logout::deliveries_of(&state.services, &known.client.client_id, &parameters).await {
+    match logout::own_record(&state.services, &known.client, &parameters).await {
         Ok(Ok(record)) => json_answer(StatusCode::OK, &record),
         Ok(Err(error)) => oauth_error(&error, &headers),
         Err(fault) => oauth_fault(&fault),

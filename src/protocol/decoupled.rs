@@ -212,26 +212,53 @@ pub const TOO_HIGH_FOR_A_DEVICE: Error = Error::new(
     "A sign-in of this level is not given to another device (RFC 8628 5.4): use authorization_code.",
 );
 
-/// A client that signs its requests (RFC 9101 10.5) signs them at every door, and here there is no way to.
-pub const UNSIGNED_AT_A_DEVICE: Error = Error::new(
-    ErrorCode::UnauthorizedClient,
-    "request_not_signed",
-    "This client signs its requests, which a device cannot: use authorization_code.",
-);
-
-/// FAPI 2.0 Security Profile 5.3.2.2: people are asked in a browser, by a pushed request.
-pub const PROFILE_AT_A_DEVICE: Error = Error::new(
-    ErrorCode::UnauthorizedClient,
-    "profile_grant",
-    "A client of a FAPI profile cannot ask from a device: use authorization_code.",
-);
+/// Whether the client may ask from a device at all.
+///
+/// # Errors
+/// `unauthorized_client`.
+pub fn may_ask_from_a_device(client: &Client) -> Result<(), Error> {
+    let refused =
+        |reason, description: &'static str| Err(Error::new(ErrorCode::UnauthorizedClient, reason, description));
+    if !client.allows_grant(GrantType::DeviceCode) {
+        let description = "The client did not register urn:ietf:params:oauth:grant-type:device_code.";
+        return refused("grant_type_not_registered", description);
+    }
+    // A10, RFC 9101 10.5: who signs its requests signs them at every door, and here there is no way to.
+    if client.must_sign_requests() {
+        let description = "This client signs its requests, which a device cannot: use authorization_code.";
+        return refused("request_not_signed", description);
+    }
+    // FAPI 2.0 Security Profile 5.3.2.2: people are asked in a browser, by a pushed request.
+    if client.metadata.doors.profile.is_some() {
+        let description = "A client of a FAPI profile cannot ask from a device: use authorization_code.";
+        return refused("profile_grant", description);
+    }
+    Ok(())
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::SystemEntropy;
     use crate::protocol::client::tests::client_with;
+    use crate::protocol::client::{ClientMetadata, Profile};
     use std::collections::BTreeSet;
+
+    /// A10: each rule refuses alone.
+    #[test]
+    fn a10_who_may_ask_from_a_device() {
+        let judged = |change: fn(&mut ClientMetadata)| {
+            let client = client_with(|m| {
+                m.grant_types = vec![GrantType::DeviceCode];
+                change(m);
+            });
+            may_ask_from_a_device(&client).map_err(|error| error.reason)
+        };
+        assert_eq!(judged(|_| {}), Ok(()));
+        assert_eq!(judged(|m| m.grant_types = vec![GrantType::AuthorizationCode]), Err("grant_type_not_registered"));
+        assert_eq!(judged(|m| m.doors.require_signed_request_object = true), Err("request_not_signed"));
+        assert_eq!(judged(|m| m.doors.profile = Some(Profile::Fapi2Security)), Err("profile_grant"));
+    }
 
     #[test]
     fn q1_codes_are_eight_letters_that_nobody_confuses() {

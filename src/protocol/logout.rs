@@ -1,14 +1,38 @@
 //! Sign-out asked for by a portal (OpenID Connect RP-Initiated Logout 1.0).
 
 use super::client::Client;
+use super::client_authentication::failed;
 use super::jwt_claims::IdTokenHint;
 use super::redirect_uri::{self, ProvedRedirect};
 use super::response::{append_query, with_query};
 use super::{Endpoints, Error, ErrorCode, Parameters, jws};
+use crate::base::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::time::Duration;
 
 const MAX_STATE_BYTES: usize = 2_048;
+/// What a portal reads of its record of sign-outs when it does not say since when, and how far back it may ask.
+const RECORD: Duration = Duration::from_hours(24);
+const LONGEST_RECORD: Duration = Duration::from_hours(30 * 24);
+
+/// Since when a portal asks for its record of sign-outs: a time in seconds, a month ago at most.
+///
+/// # Errors
+/// `invalid_client` for a public client, which proves nothing; `invalid_request`.
+pub fn record_since(client: &Client, parameters: &Parameters, now: Timestamp) -> Result<Timestamp, Error> {
+    if client.is_public() {
+        return Err(failed("public_client"));
+    }
+    match parameters.get("since").map(str::parse::<i64>) {
+        None => Ok(now.minus(RECORD)),
+        Some(Ok(seconds)) => Ok(Timestamp::from_seconds(seconds).clamp(now.minus(LONGEST_RECORD), now)),
+        Some(Err(_)) => {
+            let description = "since is a time in seconds since 1970.";
+            Err(Error::new(ErrorCode::InvalidRequest, "since_malformed", description))
+        }
+    }
+}
 
 /// A logout request, read but not judged.
 #[derive(Clone, PartialEq, Eq)]
@@ -136,6 +160,7 @@ pub fn plan(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::client::AuthenticationMethod;
     use crate::protocol::client::tests::client_with;
 
     const BYE: &str = "https://dichvucong.example/bye";
@@ -150,6 +175,25 @@ mod tests {
 
     fn request(query: &str) -> LogoutRequest {
         LogoutRequest::parse(&Parameters::parse(query).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_record_is_of_the_last_day_or_since_a_month_at_most() {
+        let now = Timestamp::from_seconds(10_000_000);
+        let since = |query: &str| {
+            let parameters = Parameters::parse(query).unwrap();
+            record_since(&client(), &parameters, now).map(Timestamp::seconds).map_err(|error| error.reason)
+        };
+        assert_eq!(since(""), Ok(10_000_000 - 86_400));
+        assert_eq!(since("since=9999999"), Ok(9_999_999));
+        assert_eq!(since("since=10000001"), Ok(10_000_000));
+        let longest = Ok(10_000_000 - 30 * 86_400);
+        assert_eq!([since("since=0"), since("since=-9223372036854775808")], [longest, longest]);
+        for bad in ["since=x", "since=1.5", "since=9223372036854775808"] {
+            assert_eq!(since(bad), Err("since_malformed"), "{bad}");
+        }
+        let public = client_with(|m| m.token_endpoint_auth_method = AuthenticationMethod::None);
+        assert_eq!(record_since(&public, &Parameters::default(), now).unwrap_err().reason, "public_client");
     }
 
     #[test]

@@ -29,6 +29,8 @@ const JWT_CLAIMS: &[&str] = &["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
 pub enum Rules {
     /// OpenID Connect Core 6 and RFC 9101: times are judged where they are given.
     OpenId,
+    /// The same of a client that keeps FAPI-CIBA: FAPI algorithms only (7.10).
+    FapiCiba,
     /// FAPI 2.0 Message Signing 5.3.1: `exp` and `nbf` must be there, FAPI algorithms only.
     MessageSigning,
 }
@@ -147,7 +149,7 @@ fn check_header(header: &Map<String, Value>, expected: &Expected<'_>) -> Result<
     if expected.registered.is_some_and(|registered| registered != algorithm) {
         return Err(refused("request_object_alg_not_registered"));
     }
-    if expected.rules == Rules::MessageSigning && !SigningAlgorithm::FAPI.contains(&algorithm) {
+    if expected.rules != Rules::OpenId && !SigningAlgorithm::FAPI.contains(&algorithm) {
         return Err(refused("request_object_alg_not_fapi"));
     }
     match header.get("kid") {
@@ -179,7 +181,7 @@ fn check_parties(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result
     match claims.get("client_id") {
         Some(Value::String(client_id)) if client_id == expected.client_id => Ok(()),
         // OpenID Connect Core 6.1 lets it be left out, RFC 9101 4 does not.
-        None if expected.rules == Rules::OpenId => Ok(()),
+        None if expected.rules != Rules::MessageSigning => Ok(()),
         _ => Err(refused("request_object_client_id")),
     }
 }
@@ -229,7 +231,7 @@ fn parameters(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<Pa
     let differs = |name: &str| {
         expected.outside.get(name).is_some_and(|outside| inside.get(name).is_some_and(|inside| inside != outside))
     };
-    if differs("client_id") || expected.rules == Rules::OpenId && differs("response_type") {
+    if differs("client_id") || expected.rules != Rules::MessageSigning && differs("response_type") {
         let description = "client_id and response_type must be the same in the request object and beside it.";
         return Err(Error::new(ErrorCode::InvalidRequest, "request_object_differs", description));
     }

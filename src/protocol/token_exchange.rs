@@ -100,6 +100,16 @@ pub struct Exchanged {
     pub actor: Value,
 }
 
+/// The resources of the authorization that a token grew from, beside those it names itself: what its client may reach now
+/// (`registered`), and of that for a person's token what the request was for (`authorized`). A token that was exchanged
+/// before is for what it says itself: what was narrowed stays narrow (H1).
+pub fn granted(subject: &AccessToken, registered: &[String], authorized: Option<&[String]>) -> Vec<String> {
+    if subject.actor.is_some() {
+        return Vec::new();
+    }
+    registered.iter().filter(|resource| authorized.is_none_or(|asked| asked.contains(resource))).cloned().collect()
+}
+
 /// Judges an exchange by a client that proved itself. Both tokens were found to be ours and live; whether their keys
 /// were proved is the caller's to ask. `granted` are the resources of the authorization that the subject token grew from.
 ///
@@ -280,6 +290,19 @@ mod tests {
         let alone = |target: &[&str]| exchange(&agency(|_| {}), &asking(None, target), (&subject(|_| {}), &[]), None);
         assert_eq!(alone(&[]).unwrap().audience, ["https://a.example"]);
         assert_eq!(alone(&["https://b.example"]).unwrap_err().reason, "target_not_granted");
+    }
+
+    #[test]
+    fn h1_an_exchange_reaches_what_the_authorization_was_for_and_may_still_be_reached() {
+        let [a, b, c] = ["https://a.example", "https://b.example", "https://c.example"].map(str::to_owned);
+        let registered = [a.clone(), b.clone()];
+        let first = subject(|_| {});
+        assert_eq!(granted(&first, &registered, None), registered, "a system's own token");
+        assert_eq!(granted(&first, &registered, Some(&[b.clone(), c])), [b], "what was taken from the client is gone");
+        assert_eq!(granted(&first, &registered, Some(&[])), Vec::<String>::new());
+        let exchanged = subject(|t| t.actor = Some(json!({"sub": "agency"})));
+        assert_eq!(granted(&exchanged, &registered, None), Vec::<String>::new());
+        assert_eq!(granted(&exchanged, &registered, Some(&[a])), Vec::<String>::new());
     }
 
     #[test]

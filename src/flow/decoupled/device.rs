@@ -8,10 +8,9 @@ use crate::flow::interaction::{self, Begun};
 use crate::flow::sign_in::subject_of;
 use crate::flow::{Fault, Outcome, Services, audit, level, metadata, throttle};
 use crate::identity::{Admission, AuthenticationLevel, Demand, Rule};
-use crate::protocol::client::GrantType;
 use crate::protocol::decoupled::{self as rules, UserCode};
 use crate::protocol::discovery::path;
-use crate::protocol::{Error, ErrorCode, Parameters, authorize};
+use crate::protocol::{Error, Parameters, authorize};
 use crate::store;
 use crate::store::Inserted;
 use crate::store::decoupled::{Decoupled as Row, DecoupledState};
@@ -27,18 +26,8 @@ pub async fn ask(
     parameters: &Parameters,
     place: Place,
 ) -> Outcome<Result<Value, Error>> {
-    if !known.client.allows_grant(GrantType::DeviceCode) {
-        return Ok(Err(Error::new(
-            ErrorCode::UnauthorizedClient,
-            "grant_type_not_registered",
-            "The client did not register urn:ietf:params:oauth:grant-type:device_code.",
-        )));
-    }
-    if known.client.must_sign_requests() {
-        return Ok(Err(rules::UNSIGNED_AT_A_DEVICE));
-    }
-    if known.client.metadata.doors.profile.is_some() {
-        return Ok(Err(rules::PROFILE_AT_A_DEVICE));
+    if let Err(error) = rules::may_ask_from_a_device(&known.client) {
+        return Ok(Err(error));
     }
     let request = match authorize::check_decoupled(parameters, &known.client, &metadata::capabilities(services)) {
         Ok(request) => request,
